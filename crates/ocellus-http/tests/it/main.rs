@@ -1,0 +1,4 @@
+//! The layers and the scenario runner, run over a small router.
+
+mod layers;
+mod runner;
