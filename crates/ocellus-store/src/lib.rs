@@ -1,1 +1,35 @@
-//! Placeholder head.
+//! Everything that outlives a process: rows in SQLite or PostgreSQL, and blobs in a directory or S3.
+//!
+//! One [`Store`] serves both databases from one SQL text. Rows are plain structs, one file per table
+//! in [`tables`], reached through the methods of [`Tx`]; a transaction is a synchronous closure given
+//! to [`Store::read`] or [`Store::write`]. Absence is `Ok(None)`; what went wrong is an [`Error`].
+
+pub mod blobs;
+mod db;
+pub mod error;
+mod migrate;
+mod page;
+mod store;
+pub mod tables;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use blobs::{BlobEntry, Blobs};
+pub use db::Tx;
+pub use error::{Error, Result};
+pub use store::{Durability, Store, StoreConfig};
+pub use tables::accounts::Account;
+pub use tables::annotations::Annotation;
+pub use tables::apps::App;
+pub use tables::concepts::Concept;
+pub use tables::inputs::{Input, InputFacts, InputQuery};
+pub use tables::job_errors::JobError;
+pub use tables::job_parts::{JobPart, Lease, PartFate};
+pub use tables::jobs::{Job, JobQuery};
+pub use tables::keys::Key;
+pub use tables::labels::Label;
+pub use tables::predictions::Prediction;
+pub use tables::vectors::Vector;
+
+/// A free-form JSON object, kept as TEXT.
+pub type JsonMap = serde_json::Map<String, serde_json::Value>;

@@ -1,0 +1,10 @@
+//! stub
+use super::*;
+pub(crate) struct Postgres;
+impl Postgres {
+    pub(crate) async fn open(_p: &str, _r: usize) -> Result<Self> { todo!() }
+    pub(crate) async fn read<T, E, F>(&self, _f: F) -> Result<T, E> where F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + Sync + 'static, E: From<Error> + Send + 'static, T: Send + 'static { todo!() }
+    pub(crate) async fn write<T, E, F>(&self, _f: F) -> Result<T, E> where F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + Sync + 'static, E: From<Error> + Send + 'static, T: Send + 'static { todo!() }
+    pub(crate) async fn alone<T, E, F>(&self, _f: F) -> Result<T, E> where F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + Sync + 'static, E: From<Error> + Send + 'static, T: Send + 'static { todo!() }
+    pub(crate) async fn claim<T, E, F>(&self, _f: F) -> Result<T, E> where F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + Sync + 'static, E: From<Error> + Send + 'static, T: Send + 'static { todo!() }
+}

@@ -1,0 +1,353 @@
+//! Table `inputs`: the images, videos and texts of an app, with the state of their processing.
+
+use std::collections::{BTreeMap, HashMap};
+
+use sha2::{Digest, Sha256};
+
+use crate::db::{BadColumn, Row, Tx, Val};
+use crate::page::id_chunks;
+use crate::{Error, JsonMap, Result};
+
+/// An input of an app.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Input {
+    /// The app.
+    pub app_uid: String,
+    /// Unique within the app.
+    pub id: String,
+    /// The order of creation within the app; given by [`Tx::insert_input`], which ignores this field.
+    pub seq: i64,
+    /// 0 pending, 1 processing, 2 ready, 3 failed.
+    pub state: i64,
+    /// Why it failed, as a short code; empty otherwise.
+    pub failure_code: String,
+    /// Why it failed, in words for the owner; empty otherwise.
+    pub failure: String,
+    /// `image`, `video`, `text` or `audio`.
+    pub kind: String,
+    /// Where it came from.
+    pub source_url: Option<String>,
+    /// The key of its bytes in the blob store.
+    pub blob: Option<String>,
+    /// The key of its thumbnail in the blob store.
+    pub thumb: Option<String>,
+    /// SHA-256 of its content, in hex, when it is known.
+    pub content_hash: Option<String>,
+    /// The perceptual hash; the same 64 bits as the unsigned value.
+    pub phash: Option<i64>,
+    /// Width in pixels.
+    pub width: Option<i64>,
+    /// Height in pixels.
+    pub height: Option<i64>,
+    /// The media type of its bytes.
+    pub mime: Option<String>,
+    /// Latitude in degrees, -90 to 90.
+    pub lat: Option<f64>,
+    /// Longitude in degrees, -180 to 180.
+    pub lon: Option<f64>,
+    /// The owner's own document.
+    pub metadata: JsonMap,
+    /// Whatever else is known about it: crop, EXIF, colours, …
+    pub doc: JsonMap,
+    /// When it was created, in microseconds since 1970 UTC.
+    pub created_at_us: i64,
+    /// When it was last changed, in microseconds since 1970 UTC.
+    pub modified_at_us: i64,
+}
+
+/// Which inputs [`Tx::inputs_page`] returns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct InputQuery {
+    /// Only inputs in one of these states; empty means all.
+    pub states: Vec<i64>,
+    /// Newest first instead of oldest first.
+    pub newest_first: bool,
+    /// Only inputs behind this one in the chosen order (smaller `seq` when newest first).
+    pub after_seq: Option<i64>,
+    /// At most this many.
+    pub limit: i64,
+    /// Leave out this many first.
+    pub offset: i64,
+}
+
+/// What a filter looks at, without the rest of the input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InputFacts {
+    /// The input.
+    pub id: String,
+    /// The order of creation within the app.
+    pub seq: i64,
+    /// 0 pending, 1 processing, 2 ready, 3 failed.
+    pub state: i64,
+    /// The owner's own document.
+    pub metadata: JsonMap,
+    /// Latitude in degrees.
+    pub lat: Option<f64>,
+    /// Longitude in degrees.
+    pub lon: Option<f64>,
+    /// Where it came from.
+    pub source_url: Option<String>,
+}
+
+const COLUMNS: &str = "app_uid, id, seq, state, failure_code, failure, kind, source_url, blob, thumb, \
+                       content_hash, phash, width, height, mime, lat, lon, metadata, doc, \
+                       created_at_us, modified_at_us";
+
+fn from_row(row: &mut Row) -> Result<Input, BadColumn> {
+    Ok(Input {
+        app_uid: row.text()?,
+        id: row.text()?,
+        seq: row.int()?,
+        state: row.int()?,
+        failure_code: row.text()?,
+        failure: row.text()?,
+        kind: row.text()?,
+        source_url: row.opt_text()?,
+        blob: row.opt_text()?,
+        thumb: row.opt_text()?,
+        content_hash: row.opt_text()?,
+        phash: row.opt_int()?,
+        width: row.opt_int()?,
+        height: row.opt_int()?,
+        mime: row.opt_text()?,
+        lat: row.opt_real()?,
+        lon: row.opt_real()?,
+        metadata: row.json()?,
+        doc: row.json()?,
+        created_at_us: row.int()?,
+        modified_at_us: row.int()?,
+    })
+}
+
+fn to_row(input: &Input, seq: i64) -> Vec<Val<'_>> {
+    vec![
+        (&input.app_uid).into(),
+        (&input.id).into(),
+        seq.into(),
+        input.state.into(),
+        (&input.failure_code).into(),
+        (&input.failure).into(),
+        (&input.kind).into(),
+        (&input.source_url).into(),
+        (&input.blob).into(),
+        (&input.thumb).into(),
+        (&input.content_hash).into(),
+        input.phash.into(),
+        input.width.into(),
+        input.height.into(),
+        (&input.mime).into(),
+        input.lat.into(),
+        input.lon.into(),
+        Val::json(&input.metadata),
+        Val::json(&input.doc),
+        input.created_at_us.into(),
+        input.modified_at_us.into(),
+        input.source_url.as_deref().map(url_key).into(),
+    ]
+}
+
+/// What stands in the index for a URL.
+fn url_key(url: &str) -> String {
+    hex::encode(Sha256::digest(url.as_bytes()))
+}
+
+impl Tx<'_> {
+    /// Adds an input and returns its `seq`; `Conflict` when the app has one with this id, and then the
+    /// transaction goes on.
+    pub fn insert_input(&self, input: &Input) -> Result<i64> {
+        // Looked for first, so that a refused input takes no number.
+        if self.input_exists(&input.app_uid, &input.id)? {
+            return Err(Error::Conflict("inputs".to_owned()));
+        }
+        let seq = self.take_numbers(&input.app_uid, "inputs", 1)?;
+        self.insert("inputs", &format!("{COLUMNS}, url_key"), to_row(input, seq))?;
+        Ok(seq)
+    }
+
+    fn input_exists(&self, app_uid: &str, id: &str) -> Result<bool> {
+        let sql = "SELECT seq FROM inputs WHERE app_uid = ?1 AND id = ?2";
+        let seq = self.select_one("inputs", sql, &[app_uid.into(), id.into()], |row| row.int())?;
+        Ok(seq.is_some())
+    }
+
+    /// An input by id.
+    pub fn input(&self, app_uid: &str, id: &str) -> Result<Option<Input>> {
+        let sql = format!("SELECT {COLUMNS} FROM inputs WHERE app_uid = ?1 AND id = ?2");
+        self.select_one("inputs", &sql, &[app_uid.into(), id.into()], from_row)
+    }
+
+    /// The inputs with these ids, in the order of the ids; missing ones are left out.
+    pub fn inputs_by_ids<S: AsRef<str>>(&self, app_uid: &str, ids: &[S]) -> Result<Vec<Input>> {
+        let mut found = HashMap::new();
+        for (list, vals) in id_chunks(ids, 2) {
+            let sql = format!("SELECT {COLUMNS} FROM inputs WHERE app_uid = ?1 AND id IN ({list})");
+            let mut params = vec![app_uid.into()];
+            params.extend(vals);
+            let inputs = self.select("inputs", &sql, &params, from_row)?;
+            found.extend(inputs.into_iter().map(|input| (input.id.clone(), input)));
+        }
+        Ok(ids.iter().filter_map(|id| found.get(id.as_ref()).cloned()).collect())
+    }
+
+    /// One page of the app's inputs in the order of creation.
+    pub fn inputs_page(&self, app_uid: &str, query: &InputQuery) -> Result<Vec<Input>> {
+        let mut params: Vec<Val<'_>> = vec![app_uid.into(), query.limit.into(), query.offset.into()];
+        let mut tests = String::new();
+        if let Some(after) = query.after_seq {
+            params.push(after.into());
+            let than = if query.newest_first { "<" } else { ">" };
+            tests.push_str(&format!(" AND seq {than} ?{}", params.len()));
+        }
+        if !query.states.is_empty() {
+            let first = params.len() + 1;
+            params.extend(query.states.iter().map(|&state| Val::Int(state)));
+            let list = (first..=params.len()).map(|i| format!("?{i}")).collect::<Vec<_>>().join(",");
+            tests.push_str(&format!(" AND state IN ({list})"));
+        }
+        let order = if query.newest_first { "DESC" } else { "ASC" };
+        let sql = format!(
+            "SELECT {COLUMNS} FROM inputs WHERE app_uid = ?1{tests} \
+             ORDER BY seq {order} LIMIT ?2 OFFSET ?3"
+        );
+        self.select("inputs", &sql, &params, from_row)
+    }
+
+    /// The oldest input of the app that came from this URL.
+    pub fn input_by_url(&self, app_uid: &str, url: &str) -> Result<Option<Input>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM inputs WHERE app_uid = ?1 AND url_key = ?2 ORDER BY seq LIMIT 1"
+        );
+        self.select_one("inputs", &sql, &[app_uid.into(), url_key(url).into()], from_row)
+    }
+
+    /// The app's inputs with these bytes, oldest first.
+    pub fn inputs_by_blob(&self, app_uid: &str, blob: &str) -> Result<Vec<Input>> {
+        let sql = format!("SELECT {COLUMNS} FROM inputs WHERE blob = ?2 AND app_uid = ?1 ORDER BY seq");
+        self.select("inputs", &sql, &[app_uid.into(), blob.into()], from_row)
+    }
+
+    /// The app's inputs with this content hash, oldest first.
+    pub fn inputs_by_content_hash(&self, app_uid: &str, hash: &str) -> Result<Vec<Input>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM inputs WHERE app_uid = ?1 AND content_hash = ?2 ORDER BY seq"
+        );
+        self.select("inputs", &sql, &[app_uid.into(), hash.into()], from_row)
+    }
+
+    /// How many inputs the app has, by state.
+    pub fn count_inputs(&self, app_uid: &str) -> Result<BTreeMap<i64, i64>> {
+        let sql = "SELECT state, COUNT(*) FROM inputs WHERE app_uid = ?1 GROUP BY state";
+        let counts =
+            self.select("inputs", sql, &[app_uid.into()], |row| Ok((row.int()?, row.int()?)))?;
+        Ok(counts.into_iter().collect())
+    }
+
+    /// Writes the whole input except its id, `seq` and creation time; false when there is none.
+    pub fn update_input(&self, input: &Input) -> Result<bool> {
+        let sql = "UPDATE inputs SET state = ?3, failure_code = ?4, failure = ?5, kind = ?6, \
+                   source_url = ?7, blob = ?8, thumb = ?9, content_hash = ?10, phash = ?11, \
+                   width = ?12, height = ?13, mime = ?14, lat = ?15, lon = ?16, metadata = ?17, \
+                   doc = ?18, modified_at_us = ?19, url_key = ?20 WHERE app_uid = ?1 AND id = ?2";
+        let mut params = to_row(input, input.seq);
+        // The statement's order is the table's without seq and created_at_us.
+        params.remove(19);
+        params.remove(2);
+        Ok(self.exec(sql, &params)? > 0)
+    }
+
+    /// Sets the state and its reason (both texts empty unless it failed); false when there is no such
+    /// input.
+    pub fn set_input_state(
+        &self,
+        app_uid: &str,
+        id: &str,
+        state: i64,
+        (failure_code, failure): (&str, &str),
+        now_us: i64,
+    ) -> Result<bool> {
+        let sql = "UPDATE inputs SET state = ?3, failure_code = ?4, failure = ?5, modified_at_us = ?6 \
+                   WHERE app_uid = ?1 AND id = ?2";
+        let params = [
+            app_uid.into(),
+            id.into(),
+            state.into(),
+            failure_code.into(),
+            failure.into(),
+            now_us.into(),
+        ];
+        Ok(self.exec(sql, &params)? > 0)
+    }
+
+    /// Removes inputs with their labels, annotations and predictions, and leaves tombstones for their
+    /// vectors; returns how many inputs went.
+    pub fn delete_inputs<S: AsRef<str>>(&self, app_uid: &str, ids: &[S]) -> Result<u64> {
+        self.delete_vectors_of(app_uid, ids)?;
+        let mut n_deleted = 0;
+        for (list, vals) in id_chunks(ids, 2) {
+            let mut params = vec![app_uid.into()];
+            params.extend(vals);
+            for table in ["labels", "annotations", "predictions"] {
+                let sql = format!("DELETE FROM {table} WHERE app_uid = ?1 AND input_id IN ({list})");
+                self.exec(&sql, &params)?;
+            }
+            let sql = format!("DELETE FROM inputs WHERE app_uid = ?1 AND id IN ({list})");
+            n_deleted += self.exec(&sql, &params)?;
+        }
+        Ok(n_deleted)
+    }
+
+    /// Like [`Tx::delete_inputs`] for all inputs of the app.
+    pub fn delete_all_inputs(&self, app_uid: &str) -> Result<u64> {
+        self.delete_all_vectors(app_uid)?;
+        for table in ["labels", "annotations", "predictions"] {
+            self.exec(&format!("DELETE FROM {table} WHERE app_uid = ?1"), &[app_uid.into()])?;
+        }
+        self.exec("DELETE FROM inputs WHERE app_uid = ?1", &[app_uid.into()])
+    }
+
+    /// The inputs inside a box in degrees, oldest first. A box whose west edge lies east of its east
+    /// edge crosses the 180th meridian.
+    pub fn input_ids_by_geo_box(
+        &self,
+        app_uid: &str,
+        (south, north): (f64, f64),
+        (west, east): (f64, f64),
+    ) -> Result<Vec<String>> {
+        let across = if west <= east { "lon >= ?4 AND lon <= ?5" } else { "(lon >= ?4 OR lon <= ?5)" };
+        let sql = format!(
+            "SELECT id FROM inputs WHERE app_uid = ?1 AND lat >= ?2 AND lat <= ?3 AND {across} ORDER BY seq"
+        );
+        let params = [app_uid.into(), south.into(), north.into(), west.into(), east.into()];
+        self.select("inputs", &sql, &params, |row| row.text())
+    }
+
+    /// What filters look at, for up to `limit` inputs created after `after_seq` (0 for all).
+    pub fn inputs_for_filter(
+        &self,
+        app_uid: &str,
+        after_seq: i64,
+        limit: i64,
+    ) -> Result<Vec<InputFacts>> {
+        let sql = "SELECT id, seq, state, metadata, lat, lon, source_url FROM inputs \
+                   WHERE app_uid = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+        self.select("inputs", sql, &[app_uid.into(), after_seq.into(), limit.into()], |row| {
+            Ok(InputFacts {
+                id: row.text()?,
+                seq: row.int()?,
+                state: row.int()?,
+                metadata: row.json()?,
+                lat: row.opt_real()?,
+                lon: row.opt_real()?,
+                source_url: row.opt_text()?,
+            })
+        })
+    }
+
+    /// Whether any input of any app still needs this blob.
+    pub fn blob_in_use(&self, hash: &str) -> Result<bool> {
+        let sql = "SELECT 1 FROM inputs WHERE blob = ?1 UNION ALL SELECT 1 FROM inputs WHERE thumb = ?1 \
+                   LIMIT 1";
+        // PostgreSQL reads a bare 1 as a 4-byte integer; the row's presence is all that matters.
+        Ok(!self.select("inputs", sql, &[hash.into()], |_| Ok(()))?.is_empty())
+    }
+}

@@ -1,0 +1,146 @@
+//! Table `labels`: the concepts that people have put on inputs.
+
+use std::collections::HashMap;
+
+use crate::Result;
+use crate::db::{BadColumn, Row, Tx, Val};
+use crate::page::id_chunks;
+
+/// A concept that somebody has put on an input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    /// The app.
+    pub app_uid: String,
+    /// The input.
+    pub input_id: String,
+    /// The annotation that says so; empty for the input's own.
+    pub annotation_id: String,
+    /// The concept.
+    pub concept_id: String,
+    /// 1 says that the concept is there, 0 that it is not.
+    pub value: f64,
+    /// Who said so.
+    pub account_id: String,
+    /// When it was first said, in microseconds since 1970 UTC.
+    pub created_at_us: i64,
+}
+
+const COLUMNS: &str = "app_uid, input_id, annotation_id, concept_id, value, account_id, created_at_us";
+
+/// Values from here on say yes.
+const POSITIVE_FROM: f64 = 0.5;
+
+fn from_row(row: &mut Row) -> Result<Label, BadColumn> {
+    Ok(Label {
+        app_uid: row.text()?,
+        input_id: row.text()?,
+        annotation_id: row.text()?,
+        concept_id: row.text()?,
+        value: row.real()?,
+        account_id: row.text()?,
+        created_at_us: row.int()?,
+    })
+}
+
+impl Tx<'_> {
+    /// Adds labels of one app, or changes the value of those that exist; a changed one keeps its
+    /// place and time.
+    pub fn put_labels(&self, labels: &[Label]) -> Result<()> {
+        let Some(app_uid) = labels.first().map(|label| label.app_uid.as_str()) else {
+            return Ok(());
+        };
+        // The last of several equal keys wins, at the place of the first.
+        let mut places = HashMap::new();
+        let mut unique: Vec<&Label> = Vec::new();
+        for label in labels {
+            let key = (&label.input_id, &label.annotation_id, &label.concept_id);
+            let place = *places.entry(key).or_insert(unique.len());
+            match unique.get_mut(place) {
+                Some(earlier) => *earlier = label,
+                None => unique.push(label),
+            }
+        }
+        let first = self.take_numbers(app_uid, "labels", unique.len() as i64)?;
+        let rows = unique.into_iter().zip(first..).map(|(label, seq)| {
+            vec![
+                app_uid.into(),
+                (&label.input_id).into(),
+                (&label.annotation_id).into(),
+                (&label.concept_id).into(),
+                label.value.into(),
+                (&label.account_id).into(),
+                label.created_at_us.into(),
+                seq.into(),
+            ]
+        });
+        let tail = "ON CONFLICT (app_uid, input_id, annotation_id, concept_id) \
+                    DO UPDATE SET value = excluded.value, account_id = excluded.account_id";
+        self.insert_many("labels", &format!("{COLUMNS}, seq"), tail, rows.collect())?;
+        Ok(())
+    }
+
+    /// The labels of these inputs, those of one input in the order in which they were first put.
+    pub fn labels_of_inputs<S: AsRef<str>>(
+        &self,
+        app_uid: &str,
+        input_ids: &[S],
+    ) -> Result<Vec<Label>> {
+        let mut labels = Vec::new();
+        for (list, vals) in id_chunks(input_ids, 2) {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM labels WHERE app_uid = ?1 AND input_id IN ({list}) \
+                 ORDER BY input_id, seq"
+            );
+            let mut params = vec![app_uid.into()];
+            params.extend(vals);
+            labels.extend(self.select("labels", &sql, &params, from_row)?);
+        }
+        Ok(labels)
+    }
+
+    /// Removes labels from an input: those with these concepts, or all when `concept_ids` is `None`;
+    /// returns how many.
+    pub fn delete_labels<S: AsRef<str>>(
+        &self,
+        app_uid: &str,
+        input_id: &str,
+        concept_ids: Option<&[S]>,
+    ) -> Result<u64> {
+        let Some(concept_ids) = concept_ids else {
+            let sql = "DELETE FROM labels WHERE app_uid = ?1 AND input_id = ?2";
+            return self.exec(sql, &[app_uid.into(), input_id.into()]);
+        };
+        let mut n_deleted = 0;
+        for (list, vals) in id_chunks(concept_ids, 3) {
+            let sql = format!(
+                "DELETE FROM labels WHERE app_uid = ?1 AND input_id = ?2 AND concept_id IN ({list})"
+            );
+            let mut params = vec![app_uid.into(), input_id.into()];
+            params.extend(vals);
+            n_deleted += self.exec(&sql, &params)?;
+        }
+        Ok(n_deleted)
+    }
+
+    /// The inputs with any of these concepts said to be there (or, with `positive` false, said not to
+    /// be there), each once, by id.
+    pub fn inputs_with_label<S: AsRef<str>>(
+        &self,
+        app_uid: &str,
+        concept_ids: &[S],
+        positive: bool,
+    ) -> Result<Vec<String>> {
+        let than = if positive { ">=" } else { "<" };
+        let mut ids = std::collections::BTreeSet::new();
+        for (list, vals) in id_chunks(concept_ids, 3) {
+            let sql = format!(
+                "SELECT DISTINCT input_id FROM labels \
+                 WHERE app_uid = ?1 AND concept_id IN ({list}) AND value {than} ?2"
+            );
+            let mut params = vec![app_uid.into(), Val::Real(POSITIVE_FROM)];
+            params.extend(vals);
+            ids.extend(self.select("labels", &sql, &params, |row| row.text())?);
+        }
+        Ok(ids.into_iter().collect())
+    }
+}
