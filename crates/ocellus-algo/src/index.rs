@@ -1,6 +1,12 @@
-//! Nearest-neighbour search by cosine similarity.
+//! Nearest-neighbour search by cosine similarity: exact, and approximate for large sets.
+
 mod ann;
+mod dot;
+mod file;
 mod flat;
+#[cfg(test)]
+mod tests;
+
 pub use ann::Ann;
 pub use flat::Flat;
 

@@ -1,5 +1,9 @@
 //! Image decoding, inference, image measures and vector indexes: pure functions from bytes to numbers.
+//!
+//! Nothing here knows of time, configuration, databases or networks. The same bytes give the same numbers. Files are
+//! touched only where a path is passed in: the runtime library, a model, a saved index.
 
+mod algorithms;
 pub mod color;
 pub mod embed;
 pub mod error;
@@ -7,7 +11,10 @@ pub mod fingerprint;
 pub mod focus;
 pub mod image;
 pub mod index;
+mod luma;
 pub mod nn;
 pub mod preprocess;
+mod resize;
 
+pub use algorithms::{ALGORITHMS, Algorithm, Family, Parameter};
 pub use error::{Error, Result};

@@ -1,0 +1,109 @@
+//! The list of algorithms in this crate, from which their documentation is generated and by which they are tested.
+
+/// What a measure or an index is, for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Algorithm {
+    /// Stable name, also that of its module.
+    pub id: &'static str,
+    /// What it is for.
+    pub family: Family,
+    /// What it computes, in one sentence.
+    pub summary: &'static str,
+    /// Where it was published.
+    pub source: &'static str,
+    /// Name, value and meaning of each constant that shapes the result.
+    pub parameters: &'static [Parameter],
+}
+
+/// What an algorithm is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Family {
+    /// Bytes to pixels, pixels to tensors.
+    Image,
+    /// A number or a few describing one image.
+    Measure,
+    /// Telling versions of one picture from different pictures.
+    Identity,
+    /// Finding vectors near a vector.
+    Search,
+}
+
+/// A constant that shapes an algorithm's result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its usual name.
+    pub name: &'static str,
+    /// Its value here.
+    pub value: &'static str,
+    /// What it does.
+    pub meaning: &'static str,
+}
+
+const fn parameter(name: &'static str, value: &'static str, meaning: &'static str) -> Parameter {
+    Parameter { name, value, meaning }
+}
+
+/// Every algorithm of this crate.
+pub const ALGORITHMS: &[Algorithm] = &[
+    Algorithm {
+        id: "preprocess",
+        family: Family::Image,
+        summary: "Resamples an image with an antialiasing convolution filter and normalises it for a model.",
+        source: "Duff, \"Filtering for image resizing\"; Keys, \"Cubic convolution interpolation for digital image processing\", IEEE TASSP 29(6), 1981",
+        parameters: &[parameter("filter", "per model", "bilinear, Catmull-Rom cubic or Lanczos 3")],
+    },
+    Algorithm {
+        id: "color",
+        family: Family::Measure,
+        summary: "Finds an image's dominant colours by weighted k-means in Oklab and names them after the nearest W3C colour.",
+        source: "Arthur and Vassilvitskii, \"k-means++: the advantages of careful seeding\", SODA 2007; Ottosson, \"A perceptual color space for image processing\", 2020",
+        parameters: &[
+            parameter("max_side", "128", "pixels of the longer side that is counted"),
+            parameter("same_color_distance", "0.08", "clusters nearer than this in Oklab are joined"),
+            parameter("min_fraction", "0.01", "clusters covering less are joined to their nearest"),
+        ],
+    },
+    Algorithm {
+        id: "focus",
+        family: Family::Measure,
+        summary: "Measures sharpness as the variance of the Laplacian in the sharpest quarter of the image.",
+        source: "Pech-Pacheco et al., \"Diatom autofocusing in brightfield microscopy: a comparative study\", ICPR 2000",
+        parameters: &[
+            parameter("max_side", "1024", "pixels of the longer side at which sharpness is measured"),
+            parameter("tiles", "8 x 8", "parts of the image, of which the sharpest quarter counts"),
+            parameter("half_sharp", "300", "tile variance at which the sharpness is 0.5"),
+        ],
+    },
+    Algorithm {
+        id: "fingerprint",
+        family: Family::Identity,
+        summary: "Hashes an image's low frequencies and judges, with the cosine of the embeddings, whether two images are versions of one picture.",
+        source: "Zauner, \"Implementation and benchmarking of perceptual image hash functions\", 2010",
+        parameters: &[
+            parameter(
+                "hash",
+                "64 bits",
+                "signs of the 8 x 8 lowest frequencies of 32 x 32 grey pixels against their median",
+            ),
+            parameter("logistic", "fitted", "weights of the hashes' distance and the cosine"),
+        ],
+    },
+    Algorithm {
+        id: "flat",
+        family: Family::Search,
+        summary: "Compares the query with every vector and returns exactly the most similar ones.",
+        source: "exhaustive search; the reference for every other index",
+        parameters: &[],
+    },
+    Algorithm {
+        id: "ann",
+        family: Family::Search,
+        summary: "Walks a navigable small-world graph to vectors that are very probably the most similar ones.",
+        source: "Malkov and Yashunin, \"Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small World graphs\", IEEE TPAMI 42(4), 2020",
+        parameters: &[
+            parameter("connectivity", "16", "links per node (M)"),
+            parameter("expansion_add", "128", "candidates when inserting (efConstruction)"),
+            parameter("expansion_search", "96", "candidates when searching (ef)"),
+        ],
+    },
+];
