@@ -1,6 +1,7 @@
 //! What the API documents of 2018 and 2023 list, and which generation a route comes from; written by tools/make_proto.py.
 
 /// Method and path of every operation of the 2018 document.
+#[rustfmt::skip] // one row, one line
 pub(crate) const DOCUMENTED_2018: &[(&str, &str)] = &[
     ("DELETE", "/v2/users/{user_app_id.user_id}/apps/{user_app_id.app_id}"),
     ("DELETE", "/v2/users/{user_app_id.user_id}/apps/{user_app_id.app_id}/inputs"),
@@ -97,6 +98,7 @@ pub(crate) const DOCUMENTED_2018: &[(&str, &str)] = &[
 ];
 
 /// Method (`*`: a group of routes at or below the path) and path without variable names of the 2023 document.
+#[rustfmt::skip] // one row, one line
 pub(crate) const DOCUMENTED_2023: &[(&str, &str)] = &[
     ("*", "/v2/annotation_filters"),
     ("*", "/v2/annotations"),
@@ -282,6 +284,7 @@ pub(crate) const DOCUMENTED_2023: &[(&str, &str)] = &[
 ];
 
 /// Bindings (method name, verb, path) known only from the 2023 generation.
+#[rustfmt::skip] // one row, one line
 pub(crate) const BINDINGS_2023: &[(&str, &str, &str)] = &[
     ("PostRunners", "POST", "/v2/users/{user_app_id.user_id}/runners"),
     ("DeleteRunners", "DELETE", "/v2/users/{user_app_id.user_id}/runners"),
@@ -337,6 +340,7 @@ pub(crate) const BINDINGS_2023: &[(&str, &str, &str)] = &[
 ];
 
 /// Bindings (method name, verb, path) known only from the 2018 generation.
+#[rustfmt::skip] // one row, one line
 pub(crate) const BINDINGS_2018: &[(&str, &str, &str)] = &[
     ("ListConceptRelations", "GET", "/v2/users/{user_app_id.user_id}/apps/{user_app_id.app_id}/concepts/{concept_id}/{predicate}"),
     ("ListConceptRelations", "GET", "/v2/concepts/{concept_id}/{predicate}"),
@@ -380,6 +384,7 @@ pub(crate) const BINDINGS_2018: &[(&str, &str, &str)] = &[
 ];
 
 /// Bindings (method name, verb, path) known only from the own generation.
+#[rustfmt::skip] // one row, one line
 pub(crate) const BINDINGS_DOCUMENT_ONLY: &[(&str, &str, &str)] = &[
     ("ListScopes", "GET", "/v2/scopes"),
     ("GetBillingUsage", "GET", "/v2/billing_usage"),
@@ -399,6 +404,7 @@ pub(crate) const BINDINGS_DOCUMENT_ONLY: &[(&str, &str, &str)] = &[
 ];
 
 /// Methods that the 2023 client has.
+#[rustfmt::skip] // one row, one line
 pub(crate) const METHODS_2023: &[&str] = &[
     "CancelBulkOperations",
     "CancelInputsAddJob",
@@ -618,6 +624,7 @@ pub(crate) const METHODS_2023: &[&str] = &[
 ];
 
 /// Bindings that another method of the same service answers: method, verb, path, the answering method.
+#[rustfmt::skip] // one row, one line
 pub(crate) const SHADOWED: &[(&str, &str, &str, &str)] = &[
     ("PatchRunners", "POST", "/v2/users/{user_app_id.user_id}/compute_clusters/{compute_cluster_id}/nodepools/{nodepool_id}/runners", "PostRunners"),
     ("StreamLogEntries", "GET", "/v2/users/{user_app_id.user_id}/compute_clusters/{compute_cluster_id}/nodepools/{nodepool_id}/runners/{runner_id}/{log_type}/logs", "ListLogEntries"),
@@ -627,6 +634,7 @@ pub(crate) const SHADOWED: &[(&str, &str, &str, &str)] = &[
 
 /// Fields that answers to clients of 2018 print even when empty, beyond those marked in the descriptors:
 /// full name of the message, field.
+#[rustfmt::skip] // one row, one line
 pub const SHOWN_EMPTY_IN_2018: &[(&str, &str)] = &[
     ("clarifai.api.OutputConfig", "closed_environment"),
     ("clarifai.api.OutputConfig", "concepts_mutually_exclusive"),
@@ -634,6 +642,7 @@ pub const SHOWN_EMPTY_IN_2018: &[(&str, &str)] = &[
 
 /// Fields that answers to clients of 2023 print even when empty, beyond those marked in the descriptors:
 /// full name of the message, field.
+#[rustfmt::skip] // one row, one line
 pub const SHOWN_EMPTY_IN_2023: &[(&str, &str)] = &[
     ("clarifai.api.Model", "check_consents"),
     ("clarifai.api.Model", "languages"),

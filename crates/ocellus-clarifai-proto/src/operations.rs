@@ -3,7 +3,8 @@
 use prost_reflect::{MethodDescriptor, ReflectMessage, Value};
 
 use crate::documented::{
-    BINDINGS_2018, BINDINGS_2023, BINDINGS_DOCUMENT_ONLY, DOCUMENTED_2018, DOCUMENTED_2023, METHODS_2023, SHADOWED,
+    BINDINGS_2018, BINDINGS_2023, BINDINGS_DOCUMENT_ONLY, DOCUMENTED_2018, DOCUMENTED_2023, METHODS_2023,
+    SHADOWED,
 };
 
 /// The newest generation of clients that knows a route.
@@ -66,7 +67,9 @@ fn bindings(method: &MethodDescriptor) -> Vec<Operation> {
     found.extend(operation(method.name(), rule));
     if let Some(more) = rule.get_field_by_name("additional_bindings") {
         let rules = more.as_list().unwrap_or_default();
-        found.extend(rules.iter().filter_map(Value::as_message).filter_map(|rule| operation(method.name(), rule)));
+        found.extend(
+            rules.iter().filter_map(Value::as_message).filter_map(|rule| operation(method.name(), rule)),
+        );
     }
     found
 }
@@ -74,7 +77,8 @@ fn bindings(method: &MethodDescriptor) -> Vec<Operation> {
 fn operation(rpc: &str, rule: &prost_reflect::DynamicMessage) -> Option<Operation> {
     let pattern = rule.descriptor().oneofs().next()?.fields().find(|field| rule.has_field(field))?;
     let (method, path) = (pattern.name().to_uppercase(), rule.get_field(&pattern).as_str()?.to_owned());
-    let body = rule.get_field_by_name("body").and_then(|body| body.as_str().map(str::to_owned)).unwrap_or_default();
+    let body =
+        rule.get_field_by_name("body").and_then(|body| body.as_str().map(str::to_owned)).unwrap_or_default();
     Some(Operation {
         generation: generation(rpc, &method, &path),
         documented_in_2018: DOCUMENTED_2018.contains(&(method.as_str(), path.as_str())),

@@ -3,6 +3,7 @@
 use crate::StatusCodeInfo;
 
 /// All status codes by ascending number.
+#[rustfmt::skip] // one row, one line
 pub const STATUS_CODES: &[StatusCodeInfo] = &[
     StatusCodeInfo { number: 0, name: "ZERO", name_2018: Some("ZERO"), description: "Zero", description_2018: "Zero", http_status: None },
     StatusCodeInfo { number: 10000, name: "SUCCESS", name_2018: Some("SUCCESS"), description: "Ok", description_2018: "Ok", http_status: Some(200) },

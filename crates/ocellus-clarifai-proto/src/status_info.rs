@@ -21,10 +21,7 @@ pub struct StatusCodeInfo {
 
 /// What is known about `number`, or `None` for a number no generation defines.
 pub fn status_code(number: i32) -> Option<&'static StatusCodeInfo> {
-    STATUS_CODES
-        .binary_search_by_key(&number, |info| info.number)
-        .ok()
-        .map(|at| &STATUS_CODES[at])
+    STATUS_CODES.binary_search_by_key(&number, |info| info.number).ok().map(|at| &STATUS_CODES[at])
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ import merge
 import tables as t
 
 HEAD = "//! {about}; written by tools/make_proto.py.\n\n"
+SKIP = "#[rustfmt::skip] // one row, one line\n"
 # The HTTP status that goes with a code, where it was seen on the wire or its name says it.
 HTTP = {
     10000: 200, 10010: 207, 10020: 400, 10050: 307, 10070: 202, 11005: 429, 11008: 401, 11009: 401, 11101: 404,
@@ -46,7 +47,7 @@ def http_status(number):
 
 def status_codes(codes):
     out = [HEAD.format(about="Status codes with their names and texts per era")]
-    out.append("use crate::StatusCodeInfo;\n\n/// All status codes by ascending number.\npub const STATUS_CODES: &[StatusCodeInfo] = &[\n")
+    out.append("use crate::StatusCodeInfo;\n\n/// All status codes by ascending number.\n" + SKIP + "pub const STATUS_CODES: &[StatusCodeInfo] = &[\n")
     for row in sorted(codes, key=lambda r: int(r["number"])):
         number = int(row["number"])
         names = [n for n in row["name_current(12.6.0)"].split(" | ") if n]
@@ -75,7 +76,7 @@ def documented_2023(routes):
 def pairs(name, doc, items):
     body = "".join(f"    ({', '.join(literal(x) for x in item)}),\n" for item in items)
     kind = ", ".join(["&str"] * len(items[0]))
-    return f"/// {doc}\npub(crate) const {name}: &[({kind})] = &[\n{body}];\n\n"
+    return f"/// {doc}\n{SKIP}pub(crate) const {name}: &[({kind})] = &[\n{body}];\n\n"
 
 
 def documented(rpcs, tab, notes):
@@ -91,7 +92,7 @@ def documented(rpcs, tab, notes):
         rows = [o[:3] for o in old if o[3] == era]
         out.append(pairs(name, f"Bindings (method name, verb, path) known only from the {era} generation.", rows))
     known_2023 = sorted(set(tab["rpcs"][1]))
-    out.append(f"/// Methods that the 2023 client has.\npub(crate) const METHODS_2023: &[&str] = &[\n")
+    out.append(f"/// Methods that the 2023 client has.\n{SKIP}pub(crate) const METHODS_2023: &[&str] = &[\n")
     out += [f"    {literal(n)},\n" for n in known_2023]
     out.append("];\n\n")
     lost = merge.losers(notes.routes)
@@ -101,7 +102,7 @@ def documented(rpcs, tab, notes):
             f"/// Fields that answers to clients of {era} print even when empty, beyond those marked in the descriptors:\n"
             "/// full name of the message, field.\n"
         )
-        out.append(f"pub const SHOWN_EMPTY_IN_{era}: &[(&str, &str)] = &[\n")
+        out.append(f"{SKIP}pub const SHOWN_EMPTY_IN_{era}: &[(&str, &str)] = &[\n")
         out += [f"    ({literal(m)}, {literal(f)}),\n" for e, m, f in sorted(set(notes.shown)) if e == era]
         out.append("];\n" if era == t.Y2023 else "];\n\n")
     return "".join(out)
