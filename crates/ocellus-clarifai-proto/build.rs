@@ -6,6 +6,18 @@ use prost_types::{DescriptorProto, EnumDescriptorProto, FileDescriptorSet};
 
 const SERVICE: &str = "proto/clarifai/api/service.proto";
 
+/// Rarely filled fields that would make the messages around them kilobytes larger on the stack.
+const BOXED: [&str; 8] = [
+    ".clarifai.api.And.output",
+    ".clarifai.api.App.last_input_added",
+    ".clarifai.api.OutputInfo.data",
+    ".clarifai.api.Worker.worker.model",
+    ".clarifai.api.Worker.worker.user",
+    ".clarifai.api.Worker.worker.workflow",
+    ".clarifai.api.InputSettings.worker",
+    "runner_selector",
+];
+
 #[expect(clippy::disallowed_methods, reason = "Cargo tells a build script its folder in no other way")]
 fn out_dir() -> Result<PathBuf, env::VarError> {
     env::var("OUT_DIR").map(PathBuf::from)
@@ -23,11 +35,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     fs::write(out.join("clarifai.fds"), compiler.encode_file_descriptor_set())?;
 
     let files = for_messages(compiler.file_descriptor_set());
-    prost_build::Config::new()
-        .include_file("clarifai.rs")
-        .disable_comments(["."])
-        .out_dir(out)
-        .compile_fds(files)?;
+    let mut config = prost_build::Config::new();
+    for field in BOXED {
+        config.boxed(field);
+    }
+    config.include_file("clarifai.rs").disable_comments(["."]).out_dir(out).compile_fds(files)?;
     Ok(())
 }
 

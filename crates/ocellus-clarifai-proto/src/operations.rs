@@ -118,3 +118,42 @@ fn anonymous(path: &str) -> String {
     let segments = path.split('/').map(|s| if s.starts_with('{') { "{}" } else { s });
     segments.collect::<Vec<_>>().join("/")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Generation, Operation, operations};
+
+    fn find(method: &str, path: &str) -> Operation {
+        let found = operations().into_iter().find(|o| o.method == method && o.path == path);
+        found.unwrap_or_else(|| panic!("no {method} {path}"))
+    }
+
+    #[test]
+    fn a_route_knows_its_generation_and_who_documents_it() {
+        let cases = [
+            ("GET", "/v2/healthz", "GetHealthz", Generation::Y2018, true, false),
+            ("GET", "/v2/scopes", "ListScopes", Generation::Y2018, true, false),
+            ("GET", "/v2/collectors", "ListCollectors", Generation::Y2023, false, true),
+            ("GET", "/v2/inputs/{input_id}", "GetInput", Generation::Current, false, true),
+            ("GET", "/v2/secrets", "", Generation::Current, false, false),
+        ];
+        for (method, path, rpc, generation, in_2018, in_2023) in cases {
+            if rpc.is_empty() {
+                assert!(operations().iter().all(|o| o.path != path), "{path} is no route of any generation");
+                continue;
+            }
+            let o = find(method, path);
+            let found = (o.rpc.as_str(), o.generation, o.documented_in_2018, o.documented_in_2023);
+            assert_eq!(found, (rpc, generation, in_2018, in_2023), "{method} {path}");
+        }
+    }
+
+    #[test]
+    fn every_route_but_the_two_of_the_echo_kind_says_what_fills_its_request() {
+        for o in operations() {
+            assert!(matches!(o.body.as_str(), "" | "*"), "{} {} has body {:?}", o.method, o.path, o.body);
+            let sends_body = o.method != "GET";
+            assert!(sends_body || o.body.is_empty(), "{} {} is a GET with a body", o.method, o.path);
+        }
+    }
+}
