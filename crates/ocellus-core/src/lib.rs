@@ -1,1 +1,38 @@
-//! Placeholder head.
+//! What the platform does: accounts, apps, inputs, prediction, search and the jobs behind them, free of HTTP and SQL.
+#![warn(missing_docs)]
+
+pub mod access;
+pub mod accounts;
+pub mod apps;
+pub mod bootstrap;
+pub mod catalog;
+pub mod clock;
+pub mod concepts;
+pub mod engine;
+pub mod error;
+pub mod fetch;
+pub mod ids;
+pub mod indexes;
+pub mod inputs;
+pub mod jobs;
+pub mod keys;
+pub mod media;
+mod merge;
+pub mod models;
+pub mod page;
+pub mod platform;
+pub mod predict;
+pub mod search;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use access::{AccountCtx, AppCtx, Caller, KeyKind, Scope, ScopeSet};
+pub use clock::Clock;
+pub use error::{Error, Kind, Resource, Result};
+pub use ids::Ids;
+pub use media::{CropBox, GeoPoint, MediaKind, Source};
+pub use page::{Page, PatchAction};
+pub use platform::{JobsConfig, Platform, PlatformConfig};
+
+/// A free-form JSON object: metadata is whatever the user says it is.
+pub type JsonMap = serde_json::Map<String, serde_json::Value>;

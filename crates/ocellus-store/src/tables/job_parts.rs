@@ -204,6 +204,14 @@ impl Tx<'_> {
         Ok(released)
     }
 
+    /// Gives back every part held by anybody but `owner`, for a database that only one process works
+    /// on: the others are dead. Their attempts stay counted. Returns how many parts.
+    pub fn release_leases_of_others(&self, owner: &str) -> Result<u64> {
+        let sql = "UPDATE job_parts SET state = 0, lease_owner = '', lease_until_us = 0, \
+                   due_at_us = run_at_us WHERE state = 1 AND lease_owner <> ?1";
+        self.exec(sql, &[owner.into()])
+    }
+
     /// Marks a claimed part as done, and ends the job with its last part. False, with nothing written,
     /// when the lease has gone to another worker: the caller should then roll its transaction back.
     pub fn finish_part(&self, part: &JobPart, now_us: i64) -> Result<bool> {

@@ -1,0 +1,79 @@
+//! Reading inputs: one, several, a page, a stream, their number, their pictures.
+
+use bytes::Bytes;
+use ocellus_store::InputQuery;
+
+use super::rows::{self, STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY};
+use super::{Input, InputCounts, InputListing, Rendition, StateFilter};
+use crate::{AppCtx, Error, Resource, Result};
+
+/// One input. `NotFound` if it does not exist.
+pub async fn get(app: &AppCtx, id: &str) -> Result<Input> {
+    let found = get_many(app, &[id.to_owned()]).await?;
+    found.into_iter().next().ok_or_else(|| Error::not_found(Resource::Input(id.to_owned())))
+}
+
+/// The inputs with these ids, in their order; missing ones are left out.
+pub async fn get_many(app: &AppCtx, ids: &[String]) -> Result<Vec<Input>> {
+    let (uid, ids) = (app.uid().to_owned(), ids.to_vec());
+    app.platform().store().read(move |tx| rows::load(tx, &uid, &ids)).await
+}
+
+/// A page of the app's inputs in order of creation; empty beyond the end.
+pub async fn list(app: &AppCtx, listing: InputListing) -> Result<Vec<Input>> {
+    let page = listing.page.check()?;
+    let query = InputQuery {
+        states: listing.states.iter().copied().map(StateFilter::number).collect(),
+        newest_first: listing.newest_first,
+        after_seq: None,
+        limit: page.limit(),
+        offset: page.offset(),
+    };
+    read_page(app, query).await
+}
+
+/// Up to `per_page` (1 to 1000) inputs created after the one named, or from the start. Unlike pages, a stream misses and
+/// repeats nothing while inputs are added or deleted.
+pub async fn stream(app: &AppCtx, last_id: Option<&str>, per_page: u32) -> Result<Vec<Input>> {
+    let limit = crate::Page::first(per_page).check()?.limit();
+    let after_seq = match last_id.filter(|id| !id.is_empty()) {
+        Some(id) => Some(get(app, id).await?.seq),
+        None => None,
+    };
+    read_page(app, InputQuery { after_seq, limit, ..InputQuery::default() }).await
+}
+
+async fn read_page(app: &AppCtx, query: InputQuery) -> Result<Vec<Input>> {
+    let uid = app.uid().to_owned();
+    let read = move |tx: &mut ocellus_store::Tx<'_>| {
+        let found = tx.inputs_page(&uid, &query)?;
+        rows::assemble(tx, &uid, found)
+    };
+    app.platform().store().read(read).await
+}
+
+/// How many inputs the app has, by state.
+pub async fn count(app: &AppCtx) -> Result<InputCounts> {
+    let uid = app.uid().to_owned();
+    let by_state = app.platform().store().read(move |tx| Ok::<_, Error>(tx.count_inputs(&uid)?)).await?;
+    let of = |state: i64| by_state.get(&state).and_then(|n| u64::try_from(*n).ok()).unwrap_or(0);
+    Ok(InputCounts {
+        pending: of(STATE_PENDING),
+        processing: of(STATE_PROCESSING),
+        ready: of(STATE_READY),
+        failed: of(STATE_FAILED),
+    })
+}
+
+/// The bytes of an input's picture and their media type. `NotFound` if there is no copy (yet).
+pub async fn image(app: &AppCtx, id: &str, rendition: Rendition) -> Result<(Bytes, String)> {
+    let input = get(app, id).await?;
+    let missing = || Error::not_found(Resource::Image(id.to_owned()));
+    let hosted = input.hosted.ok_or_else(missing)?;
+    let (hash, mime) = match rendition {
+        Rendition::Original => (hosted.hash, hosted.mime.unwrap_or_else(|| "application/octet-stream".to_owned())),
+        Rendition::Thumbnail => (hosted.thumb.ok_or_else(missing)?, "image/jpeg".to_owned()),
+    };
+    let bytes = app.platform().store().blobs().get(&hash).await?.ok_or_else(missing)?;
+    Ok((bytes, mime))
+}

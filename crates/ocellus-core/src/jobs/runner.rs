@@ -1,0 +1,351 @@
+//! Runs jobs: claims parts in small batches, works on several at once, keeps their leases alive, and ends each in one write.
+
+use std::collections::{HashMap, VecDeque};
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use ocellus_store as store;
+use parking_lot::Mutex;
+use store::{Job, JobPart, Lease, PartFate};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+
+use super::{JobCtx, JobKind, Outcome, REGISTRY};
+use crate::{Error, Kind, Platform, Result};
+
+/// How long an orderly stop waits for parts that are being worked on.
+const STOP_PATIENCE: Duration = Duration::from_secs(8);
+/// The longest wait between two attempts.
+const MAX_BACKOFF_US: i64 = 60_000_000;
+
+/// Tells a running part that it should stop.
+#[derive(Clone, Default)]
+pub(crate) struct Signal(Arc<AtomicBool>);
+
+impl Signal {
+    fn raise(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it should.
+    pub(crate) fn should_stop(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// The running workers; dropping them stops them without patience, and their leases expire.
+pub struct Workers {
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Workers {
+    /// Stops in order: nothing more is begun, what is being worked on is finished if it takes a few seconds, and the rest
+    /// is given back.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        for task in &mut self.tasks {
+            // A worker that panicked has stopped too.
+            let _ = task.await;
+        }
+    }
+}
+
+impl Drop for Workers {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+impl Platform {
+    /// Starts working on jobs in the background. On SQLite, which only this process works on, whatever a dead process
+    /// held is taken over at once.
+    pub async fn start_workers(&self) -> Result<Workers> {
+        if self.is_alone() {
+            let owner = self.boot_id().to_owned();
+            self.store().write(move |tx| Ok::<_, Error>(tx.release_leases_of_others(&owner)?)).await?;
+        }
+        let (stop, stopped) = watch::channel(false);
+        let runner = Runner::new(self.clone());
+        let beating = tokio::spawn(heartbeat(runner.platform.clone(), runner.held.clone(), stopped.clone()));
+        let working = tokio::spawn(runner.work(stopped));
+        Ok(Workers { stop, tasks: vec![working, beating] })
+    }
+
+    /// Works until no part is due, on this task; for tests and the command line.
+    pub async fn run_until_idle(&self) -> Result<()> {
+        let mut runner = Runner::new(self.clone());
+        let (_stop, stopped) = watch::channel(false);
+        let beating = tokio::spawn(heartbeat(self.clone(), runner.held.clone(), stopped));
+        let result = runner.drain().await;
+        beating.abort();
+        result
+    }
+}
+
+/// The parts this process holds, with the way to tell each to stop.
+type Held = Arc<Mutex<HashMap<(String, i64), (JobPart, Signal)>>>;
+
+struct Runner {
+    platform: Platform,
+    n_workers: usize,
+    held: Held,
+    queue: VecDeque<JobCtx>,
+    running: JoinSet<()>,
+}
+
+impl Runner {
+    fn new(platform: Platform) -> Self {
+        let configured = platform.jobs_config().workers;
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let n_workers = if configured == 0 { 2 * cores } else { configured };
+        Self { platform, n_workers, held: Held::default(), queue: VecDeque::new(), running: JoinSet::new() }
+    }
+
+    async fn work(mut self, mut stopped: watch::Receiver<bool>) {
+        let poll = Duration::from_millis(self.platform.jobs_config().poll_ms.max(10));
+        let platform = self.platform.clone();
+        while !*stopped.borrow() {
+            // Registered before looking, so that a job added in between is not missed.
+            let mut added = std::pin::pin!(platform.job_added().notified());
+            added.as_mut().enable();
+            let wait = match self.fill().await {
+                Ok(_) => poll,
+                Err(error) => {
+                    error.log();
+                    poll.max(Duration::from_secs(1))
+                }
+            };
+            tokio::select! {
+                _ = stopped.changed() => {}
+                Some(_) = self.running.join_next(), if !self.running.is_empty() => {}
+                () = added => {}
+                () = tokio::time::sleep(wait) => {}
+            }
+        }
+        self.wind_up().await;
+    }
+
+    async fn drain(&mut self) -> Result<()> {
+        loop {
+            let n_busy = self.fill().await?;
+            if n_busy == 0 {
+                return Ok(());
+            }
+            self.running.join_next().await;
+        }
+    }
+
+    /// Claims when the queue runs low and begins what there is room for; how many parts are being worked on then.
+    async fn fill(&mut self) -> Result<usize> {
+        while self.running.try_join_next().is_some() {}
+        let room = self.n_workers.saturating_sub(self.running.len());
+        if self.queue.len() < room.max(self.n_workers / 2) {
+            self.claim(self.n_workers + room - self.queue.len().min(room)).await?;
+        }
+        while self.running.len() < self.n_workers {
+            let Some(cx) = self.queue.pop_front() else { break };
+            let held = self.held.clone();
+            self.running.spawn(async move {
+                let key = (cx.part.job_id.clone(), cx.part.idx);
+                if let Err(error) = run_part(cx).await {
+                    error.log();
+                }
+                held.lock().remove(&key);
+            });
+        }
+        Ok(self.running.len())
+    }
+
+    async fn claim(&mut self, limit: usize) -> Result<()> {
+        let platform = &self.platform;
+        let kinds = REGISTRY.iter().map(|kind| kind.name.to_owned()).collect();
+        let now_us = platform.clock().now_us();
+        let limit = i64::try_from(limit).unwrap_or(1);
+        let owner = platform.boot_id().to_owned();
+        let claimed =
+            platform.store().claim_parts(kinds, owner, now_us, lease_until_us(platform), limit).await?;
+        if claimed.is_empty() {
+            return Ok(());
+        }
+        for (job, part) in &claimed {
+            let signal = Signal::default();
+            let key = (part.job_id.clone(), part.idx);
+            self.held.lock().insert(key, (part.clone(), signal.clone()));
+            self.queue.push_back(JobCtx { platform: platform.clone(), job: job.clone(), part: part.clone(), signal });
+        }
+        begin(platform, claimed, now_us).await
+    }
+
+    async fn wind_up(&mut self) {
+        let finish = async { while self.running.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_PATIENCE, finish).await.is_err() {
+            self.running.shutdown().await;
+        }
+        let parts: Vec<JobPart> = self.held.lock().drain().map(|(_, (part, _))| part).collect();
+        let give_back = move |tx: &mut store::Tx<'_>| {
+            for part in &parts {
+                tx.release_part(part)?;
+            }
+            Ok::<_, Error>(())
+        };
+        if let Err(error) = self.platform.store().write(give_back).await {
+            error.log();
+        }
+    }
+}
+
+fn lease_until_us(platform: &Platform) -> i64 {
+    platform.clock().now_us() + i64::from(platform.jobs_config().lease_s.max(1)) * 1_000_000
+}
+
+fn kind_of(job: &Job) -> Option<&'static JobKind> {
+    REGISTRY.iter().find(|kind| kind.name == job.kind)
+}
+
+/// Lets each kind mark its claimed parts as begun, in one transaction for the batch.
+async fn begin(platform: &Platform, claimed: Vec<(Job, JobPart)>, now_us: i64) -> Result<()> {
+    for kind in REGISTRY {
+        let Some(begin) = kind.begin else { continue };
+        let theirs: Vec<_> = claimed.iter().filter(|(job, _)| job.kind == kind.name).cloned().collect();
+        if !theirs.is_empty() {
+            platform.store().write(move |tx| begin(tx, &theirs, now_us)).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Extends all held leases three times per lease, and tells parts that lost theirs, or whose job was cancelled, to stop.
+async fn heartbeat(platform: Platform, held: Held, mut stopped: watch::Receiver<bool>) {
+    let beat = Duration::from_secs(u64::from(platform.jobs_config().lease_s.max(1))) / 3;
+    loop {
+        tokio::select! {
+            _ = stopped.changed() => return,
+            () = tokio::time::sleep(beat) => {}
+        }
+        if let Err(error) = extend(&platform, &held).await {
+            error.log();
+        }
+    }
+}
+
+async fn extend(platform: &Platform, held: &Held) -> Result<()> {
+    let parts: Vec<(JobPart, Signal)> = held.lock().values().cloned().collect();
+    if parts.is_empty() {
+        return Ok(());
+    }
+    let until_us = lease_until_us(platform);
+    let leases = parts.iter().map(|(part, _)| part.clone()).collect::<Vec<_>>();
+    let states = platform
+        .store()
+        .write(move |tx| {
+            let extended = leases.iter().map(|part| tx.extend_lease(part, until_us));
+            Ok::<_, Error>(extended.collect::<store::Result<Vec<_>>>()?)
+        })
+        .await?;
+    for ((_, signal), state) in parts.iter().zip(states) {
+        match state {
+            Lease::Held => {}
+            Lease::CancelRequested | Lease::Lost => signal.raise(),
+        }
+    }
+    Ok(())
+}
+
+/// Runs one part to its end, whatever that is.
+async fn run_part(cx: JobCtx) -> Result<()> {
+    let Some(kind) = kind_of(&cx.job) else {
+        return end_failed(&cx, None, Error::unsupported(format!("there is no job '{}'", cx.job.kind)), false).await;
+    };
+    if cx.part.attempts > cx.job.max_attempts {
+        let error = Error::new(Kind::Internal, "given up: the server stopped each time this was tried");
+        return end_failed(&cx, Some(kind), error, false).await;
+    }
+    if cx.job.cancel_requested || cx.signal.should_stop() {
+        return end_cancelled(&cx).await;
+    }
+    match AssertUnwindSafe((kind.run)(cx.clone())).catch_unwind().await {
+        Ok(Ok(outcome)) => match end_done(&cx, outcome).await {
+            Ok(()) => Ok(()),
+            Err(error) => end_failed(&cx, Some(kind), error, true).await,
+        },
+        Ok(Err(error)) if error.kind == Kind::Cancelled => end_cancelled(&cx).await,
+        Ok(Err(error)) => end_failed(&cx, Some(kind), error, true).await,
+        Err(panic) => {
+            let error = Error::internal(anyhow::anyhow!("panic in job {}: {}", kind.name, panic_text(&*panic)));
+            error.log();
+            end_failed(&cx, Some(kind), error, false).await
+        }
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    let text = panic.downcast_ref::<&str>().copied();
+    text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
+}
+
+async fn end_done(cx: &JobCtx, outcome: Outcome) -> Result<()> {
+    let (part, now_us) = (cx.part.clone(), cx.platform.clock().now_us());
+    let Outcome { effect, blobs_held } = outcome;
+    let written = cx
+        .platform
+        .store()
+        .write(move |tx| {
+            if !tx.finish_part(&part, now_us)? {
+                // Another worker has the part now; its write will be the one that counts.
+                return Ok(());
+            }
+            match &effect {
+                Some(effect) => effect(tx),
+                None => Ok::<_, Error>(()),
+            }
+        })
+        .await;
+    drop(blobs_held);
+    written
+}
+
+async fn end_cancelled(cx: &JobCtx) -> Result<()> {
+    let (part, now_us) = (cx.part.clone(), cx.platform.clock().now_us());
+    cx.platform.store().write(move |tx| Ok::<_, Error>(tx.cancel_part(&part, now_us).map(|_| ())?)).await
+}
+
+async fn end_failed(cx: &JobCtx, kind: Option<&'static JobKind>, error: Error, may_retry: bool) -> Result<()> {
+    let now_us = cx.platform.clock().now_us();
+    let retry_at_us = (may_retry && error.is_transient()).then(|| now_us + backoff_us(cx, &error));
+    tracing::debug!(job = cx.job.kind, part = cx.part.idx, ?error, "part failed");
+    let (job, part) = (cx.job.clone(), cx.part.clone());
+    cx.platform
+        .store()
+        .write(move |tx| {
+            let record = store::JobError {
+                code: format!("{:?}", error.kind).to_lowercase(),
+                subject: part.subject.clone(),
+                message: error.message.clone(),
+                created_at_us: now_us,
+                ..store::JobError::default()
+            };
+            match tx.fail_part_or_retry(&part, &record, retry_at_us, now_us)? {
+                PartFate::Retried | PartFate::Stale => Ok(()),
+                PartFate::Failed => match kind.and_then(|kind| kind.give_up) {
+                    Some(give_up) => give_up(tx, &job, &part, &error, now_us),
+                    None => Ok::<_, Error>(()),
+                },
+            }
+        })
+        .await
+}
+
+/// Doubles with each attempt from a second on, with up to half as much again at random, so that not all come back at once.
+fn backoff_us(cx: &JobCtx, error: &Error) -> i64 {
+    let doublings = u32::try_from(cx.part.attempts.clamp(1, 10) - 1).unwrap_or(0);
+    let asked_us = i64::from(error.retry_after_s.unwrap_or(1)) * 1_000_000;
+    let wait_us = asked_us.saturating_mul(1 << doublings).min(MAX_BACKOFF_US);
+    let jitter_us = cx.platform.ids().number() % u64::try_from(wait_us / 2).unwrap_or(0).max(1);
+    wait_us + i64::try_from(jitter_us).unwrap_or(0)
+}

@@ -1,0 +1,180 @@
+//! The platform: one cheap handle to the store, the engine, the models and everything else a use case needs.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ocellus_algo::image::DecodeLimits;
+use ocellus_store::{Store, StoreConfig};
+use tokio::sync::{Notify, RwLock};
+
+use crate::access::CallerCache;
+use crate::catalog::Catalog;
+use crate::engine::{Engine, EngineConfig};
+use crate::fetch::{FetchConfig, Fetcher};
+use crate::indexes::{IndexConfig, Indexes};
+use crate::{Clock, Ids, Result};
+
+/// Everything a platform is made of. Clock and ids come from outside, so that tests can hold them still.
+#[derive(Clone, Debug)]
+pub struct PlatformConfig {
+    /// Database and blobs.
+    pub store: StoreConfig,
+    /// Where the weights lie.
+    pub models_dir: PathBuf,
+    /// The inference runtime's library file.
+    pub runtime_library: PathBuf,
+    /// Where snapshots of indexes lie.
+    pub data_dir: PathBuf,
+    /// The inference engine.
+    pub engine: EngineConfig,
+    /// Fetching by address.
+    pub fetch: FetchConfig,
+    /// What an image may cost.
+    pub decode: DecodeLimits,
+    /// The vector indexes.
+    pub indexes: IndexConfig,
+    /// Background work.
+    pub jobs: JobsConfig,
+    /// Tells the time.
+    pub clock: Clock,
+    /// Makes ids and secrets.
+    pub ids: Ids,
+}
+
+/// How background work is done; a section of the configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct JobsConfig {
+    /// Parts of jobs worked on at once; 0 means two per core, because much of the time is spent waiting for downloads.
+    pub workers: usize,
+    /// How long a part stays with a worker that has stopped telling that it lives, in seconds.
+    pub lease_s: u32,
+    /// How often the database is asked for work that another process may have put there, in milliseconds.
+    pub poll_ms: u64,
+}
+
+impl Default for JobsConfig {
+    fn default() -> Self {
+        Self { workers: 0, lease_s: 30, poll_ms: 1_000 }
+    }
+}
+
+/// The platform. Clones share everything.
+#[derive(Clone)]
+pub struct Platform(Arc<Inner>);
+
+struct Inner {
+    store: Store,
+    engine: Engine,
+    catalog: Catalog,
+    fetcher: Fetcher,
+    indexes: Indexes,
+    decode: DecodeLimits,
+    jobs: JobsConfig,
+    clock: Clock,
+    ids: Ids,
+    callers: CallerCache,
+    job_added: Notify,
+    blob_gate: Arc<RwLock<()>>,
+    boot_id: String,
+    alone: bool,
+}
+
+impl Platform {
+    /// Opens the store, brings its schema up to date and makes everything ready. No model is loaded yet.
+    pub async fn open(config: PlatformConfig) -> Result<Self> {
+        let store = Store::open(&config.store).await?;
+        let alone = config.store.url.starts_with("sqlite:");
+        Self::assemble(store, alone, config)
+    }
+
+    /// The platform around a store that is open already; `alone` if no other process works on it.
+    pub(crate) fn assemble(store: Store, alone: bool, config: PlatformConfig) -> Result<Self> {
+        let boot_id = config.ids.id();
+        Ok(Self(Arc::new(Inner {
+            store,
+            engine: Engine::new(config.engine, config.runtime_library),
+            catalog: Catalog::open(&config.models_dir)?,
+            fetcher: Fetcher::new(config.fetch)?,
+            indexes: Indexes::new(config.data_dir.join("indexes"), config.indexes),
+            decode: config.decode,
+            jobs: config.jobs,
+            clock: config.clock,
+            ids: config.ids,
+            callers: CallerCache::default(),
+            job_added: Notify::new(),
+            blob_gate: Arc::default(),
+            boot_id,
+            alone,
+        })))
+    }
+
+    /// Rows and blobs.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// Loaded models.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// The public models.
+    pub fn catalog(&self) -> &Catalog {
+        &self.0.catalog
+    }
+
+    /// The guarded way to the network.
+    pub fn fetcher(&self) -> &Fetcher {
+        &self.0.fetcher
+    }
+
+    /// The vector indexes.
+    pub fn indexes(&self) -> &Indexes {
+        &self.0.indexes
+    }
+
+    /// What an image may cost.
+    pub fn decode_limits(&self) -> &DecodeLimits {
+        &self.0.decode
+    }
+
+    /// How background work is done.
+    pub fn jobs_config(&self) -> &JobsConfig {
+        &self.0.jobs
+    }
+
+    /// Tells the time.
+    pub fn clock(&self) -> &Clock {
+        &self.0.clock
+    }
+
+    /// Makes ids and secrets.
+    pub fn ids(&self) -> &Ids {
+        &self.0.ids
+    }
+
+    /// Who showed which key lately.
+    pub(crate) fn callers(&self) -> &CallerCache {
+        &self.0.callers
+    }
+
+    /// Rings when a job was added, so that workers need not wait for their next look.
+    pub(crate) fn job_added(&self) -> &Notify {
+        &self.0.job_added
+    }
+
+    /// Names this run of this process as the owner of leases.
+    pub(crate) fn boot_id(&self) -> &str {
+        &self.0.boot_id
+    }
+
+    /// Open to those who put blobs and then write what refers to them; closed while a blob is being collected.
+    pub(crate) fn blob_gate(&self) -> &Arc<RwLock<()>> {
+        &self.0.blob_gate
+    }
+
+    /// Whether no other process works on the same database.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.0.alone
+    }
+}

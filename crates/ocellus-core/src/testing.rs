@@ -1,0 +1,122 @@
+//! A platform for tests: a store of its own, the really installed models, a clock that stands still and counted ids.
+
+use std::path::PathBuf;
+
+use ocellus_algo::image::DecodeLimits;
+use ocellus_store::StoreConfig;
+use ocellus_store::testing::TestStore;
+use tempfile::TempDir;
+
+use crate::bootstrap::FirstKey;
+use crate::engine::EngineConfig;
+use crate::fetch::FetchConfig;
+use crate::indexes::IndexConfig;
+use crate::{AccountCtx, AppCtx, Caller, Clock, Ids, JobsConfig, Platform, PlatformConfig};
+
+/// 2030-01-01T00:00:00Z: after every file of the test was written, so that blobs can grow old by the clock alone.
+pub const START_US: i64 = 1_893_456_000_000_000;
+
+/// A platform after its first start. Everything is removed when it is dropped.
+pub struct TestPlatform {
+    /// The platform.
+    pub platform: Platform,
+    /// The first account, app and keys.
+    pub first: FirstKey,
+    /// The clock, to be moved by hand.
+    pub clock: Clock,
+    store: TestStore,
+    dir: TempDir,
+}
+
+impl TestPlatform {
+    /// On PostgreSQL if `OCELLUS_TEST_PG` is set, else on SQLite.
+    pub async fn new() -> Self {
+        Self::on(TestStore::one().await, |_| {}).await
+    }
+
+    /// On every database there is.
+    pub async fn all() -> Vec<Self> {
+        let mut platforms = Vec::new();
+        for store in TestStore::all().await {
+            platforms.push(Self::on(store, |_| {}).await);
+        }
+        platforms
+    }
+
+    /// Like [`TestPlatform::new`], with a configuration changed by `adjust`.
+    pub async fn with(adjust: impl FnOnce(&mut PlatformConfig)) -> Self {
+        Self::on(TestStore::one().await, adjust).await
+    }
+
+    /// On a given store, with a configuration changed by `adjust`.
+    pub async fn on(store: TestStore, adjust: impl FnOnce(&mut PlatformConfig)) -> Self {
+        let dir = TempDir::new().expect("tests may write to the temporary folder");
+        let clock = Clock::manual(START_US);
+        let mut config = config(dir.path().to_owned(), clock.clone());
+        adjust(&mut config);
+        let platform = Platform::assemble(store.store.clone(), false, config).expect("the configuration is sound");
+        let first = platform.first_start().await.expect("the store works").expect("the store is empty");
+        Self { platform, first, clock, store, dir }
+    }
+
+    /// A second process on the same database and blobs.
+    pub fn another(&self) -> Platform {
+        let mut config = config(self.dir.path().join("another"), self.clock.clone());
+        // Its counted ids must not be the first one's.
+        config.ids = self.platform.ids().clone();
+        Platform::assemble(self.store.store.clone(), false, config).expect("the configuration is sound")
+    }
+
+    /// The caller with the first app's key.
+    pub async fn caller(&self) -> Caller {
+        self.platform.authenticate(&self.first.api_key).await.expect("the first key is valid")
+    }
+
+    /// The first app.
+    pub async fn app(&self) -> AppCtx {
+        self.platform.app(&self.caller().await, "", "", &[]).await.expect("the key's app exists")
+    }
+
+    /// The first account, by its personal access token.
+    pub async fn account(&self) -> AccountCtx {
+        let caller = self.platform.authenticate(&self.first.pat).await.expect("the first token is valid");
+        self.platform.account(&caller, "me", &[]).await.expect("the first account exists")
+    }
+
+    /// Works until no job is due.
+    pub async fn settle(&self) {
+        self.platform.run_until_idle().await.expect("the store works");
+    }
+}
+
+fn config(data_dir: PathBuf, clock: Clock) -> PlatformConfig {
+    let cache = cache_dir();
+    let models_dir = env_path("OCELLUS_MODELS_DIR").unwrap_or_else(|| cache.join("models"));
+    PlatformConfig {
+        // The store is handed over open; these are not looked at.
+        store: StoreConfig::new("", ""),
+        models_dir,
+        runtime_library: env_path("OCELLUS_RUNTIME_LIBRARY")
+            .unwrap_or_else(|| cache.join("runtime/libonnxruntime.so.1.31.1")),
+        data_dir,
+        engine: EngineConfig::default(),
+        fetch: FetchConfig { allow: vec!["127.0.0.1".to_owned()], ..FetchConfig::default() },
+        decode: DecodeLimits::default(),
+        indexes: IndexConfig::default(),
+        jobs: JobsConfig { workers: 4, ..JobsConfig::default() },
+        clock,
+        ids: Ids::counted(),
+    }
+}
+
+/// The per-user cache into which the models are installed.
+pub fn cache_dir() -> PathBuf {
+    env_path("OCELLUS_CACHE")
+        .or_else(|| env_path("XDG_CACHE_HOME").map(|dir| dir.join("ocellus")))
+        .or_else(|| env_path("HOME").map(|dir| dir.join(".cache/ocellus")))
+        .expect("a user has a home")
+}
+
+fn env_path(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
