@@ -19,10 +19,8 @@ Item = namedtuple("Item", "path sha256 size group source")
 
 
 def root_directory():
-    explicit = os.environ.get("OCELLUS_CACHE")
-    if explicit:
-        return Path(explicit).expanduser().absolute()
-    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    """The folder `ocellus` in OCELLUS_CACHE, XDG_CACHE_HOME or ~/.cache; the server looks there by the same rule."""
+    base = os.environ.get("OCELLUS_CACHE") or os.environ.get("XDG_CACHE_HOME") or "~/.cache"
     return Path(base).expanduser().absolute() / "ocellus"
 
 

@@ -83,6 +83,8 @@ def _install_all(store, catalog, todo):
         for item in members:
             _install_one(store, item, content[item.source.member])
         _report(members)
+        if all(item.group == "test" for item in members):
+            packages.forget(store, catalog.packages[package_id])  # large, and of no use once unpacked
 
 
 def _check_space(store, catalog, by_package):
