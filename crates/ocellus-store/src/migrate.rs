@@ -1,4 +1,75 @@
-//! stub
-use crate::Result;
+//! Numbered migrations, carried inside the program: an older database is brought up to date, a newer one
+//! refused.
+//!
+//! Only ever add to the list. A migration that has been released is never edited, which its checksum in
+//! the database would reveal; what it got wrong, a later one mends.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+
 use crate::db::Tx;
-pub(crate) fn run(_tx: &mut Tx<'_>) -> Result<()> { todo!() }
+use crate::{Error, Result};
+
+/// One step of the schema.
+#[derive(Clone, Copy)]
+struct Migration {
+    version: i64,
+    name: &'static str,
+    sql: &'static str,
+}
+
+/// All steps in order.
+const MIGRATIONS: &[Migration] = &[Migration {
+    version: 1,
+    name: "foundation",
+    sql: include_str!("../migrations/0001_foundation.sql"),
+}];
+
+/// Applies the migrations that the database lacks, all in one transaction.
+pub(crate) fn run(tx: &mut Tx<'_>) -> Result<()> {
+    apply(tx, MIGRATIONS)
+}
+
+fn apply(tx: &Tx<'_>, migrations: &[Migration]) -> Result<()> {
+    tx.batch(
+        "CREATE TABLE IF NOT EXISTS schema_migrations \
+         (version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, checksum TEXT NOT NULL)",
+    )?;
+    let sql = "SELECT version, checksum FROM schema_migrations";
+    let map = |row: &mut crate::db::Row| Ok((row.int()?, row.text()?));
+    let applied: BTreeMap<i64, String> =
+        tx.select("schema_migrations", sql, &[], map)?.into_iter().collect();
+    let known = migrations.last().map_or(0, |migration| migration.version);
+    if let Some((&found, _)) = applied.last_key_value()
+        && found > known
+    {
+        return Err(Error::NewerSchema { found, known });
+    }
+    for migration in migrations {
+        let checksum = hex::encode(Sha256::digest(migration.sql.as_bytes()));
+        match applied.get(&migration.version) {
+            Some(earlier) if *earlier == checksum => {}
+            Some(_) => {
+                return Err(Error::AlteredMigration {
+                    version: migration.version,
+                    name: migration.name.to_owned(),
+                });
+            }
+            None => {
+                tx.batch(&migration.sql.replace("{{blob}}", tx.dialect().blob))?;
+                let row = vec![
+                    migration.version.into(),
+                    migration.name.into(),
+                    checksum.into(),
+                ];
+                tx.insert("schema_migrations", "version, name, checksum", row)?;
+                tracing::info!(version = migration.version, name = migration.name, "schema migrated");
+            }
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

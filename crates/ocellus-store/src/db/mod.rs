@@ -8,6 +8,8 @@ mod sqlite;
 use std::cell::Cell;
 
 pub(crate) use postgres::Postgres;
+#[cfg(any(test, feature = "testing"))]
+pub(crate) use postgres::execute_once;
 pub(crate) use row::{BadColumn, Row, Val};
 pub(crate) use sqlite::Sqlite;
 
