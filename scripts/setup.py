@@ -55,12 +55,16 @@ def main():
         if arguments.check:
             return check(store, items)
         if not any(store.problem(item) for item in items):
+            store.save_notes()
             print(f"setup: everything is in place in {store.root}")
             return 0
         plan.install(store, catalog, items)
         return 0
     except plan.SetupError as error:
         print(f"setup: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"setup: {error}; the cache is {cache.root_directory()}, OCELLUS_CACHE sets another place", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("\nsetup: interrupted; what was finished is kept, run it again to go on", file=sys.stderr)

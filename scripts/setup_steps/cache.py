@@ -36,10 +36,18 @@ class Cache:
     def __init__(self):
         self.root = root_directory()
         self._notes_path = self.root / "verified.json"
+        self._read_notes()
+
+    def _read_notes(self):
         try:
             self._notes = json.loads(self._notes_path.read_text(encoding="utf-8"))
         except (OSError, ValueError):
             self._notes = {}
+        self._notes_changed = False
+
+    def _note(self, item, mark):
+        self._notes[item.path] = mark
+        self._notes_changed = True
 
     def paths(self, catalog):
         runtime = catalog.runtime()
@@ -58,19 +66,22 @@ class Cache:
         except OSError:
             return f"{path} is missing"
         mark = [item.sha256, status.st_size, status.st_mtime_ns]
-        if not thorough and self._notes.get(item.path) == mark:
+        noted = self._notes.get(item.path) == mark
+        if noted and not thorough:
             return None
         found = sha256_of(path)
         if found != item.sha256:
             return f"{path} was altered: its SHA-256 is {found}, expected {item.sha256}"
-        self._notes[item.path] = mark
+        if not noted:
+            self._note(item, mark)
         return None
 
     def save_notes(self):
-        with self.scratch() as scratch:
-            draft = scratch / "verified.json"
+        if self._notes_changed:
+            draft = self.root / f".verified.{os.getpid()}"
             draft.write_text(json.dumps(self._notes, indent=0, sort_keys=True), encoding="utf-8")
             os.replace(draft, self._notes_path)
+            self._notes_changed = False
 
     @contextlib.contextmanager
     def scratch(self):
@@ -95,7 +106,7 @@ class Cache:
                 os.fsync(stream.fileno())
             os.replace(draft, target)
         status = target.stat()
-        self._notes[item.path] = [item.sha256, status.st_size, status.st_mtime_ns]
+        self._note(item, [item.sha256, status.st_size, status.st_mtime_ns])
 
     @contextlib.contextmanager
     def lock(self, on_wait):
@@ -108,5 +119,5 @@ class Cache:
                 on_wait()
                 fcntl.flock(handle, fcntl.LOCK_EX)
             shutil.rmtree(self.root / "tmp", ignore_errors=True)  # left by a run that was killed
-            self.__init__()  # another run may have changed the notes
+            self._read_notes()  # another run may have changed them
             yield

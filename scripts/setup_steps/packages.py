@@ -22,7 +22,8 @@ def _run(command, folder, what, cure):
     except FileNotFoundError:
         raise FetchError(f"{what} needs `{command[0]}`, which is not installed. {cure}") from None
     if done.returncode:
-        said = "\n  ".join((done.stderr or done.stdout).strip().splitlines()[-6:])
+        lines = [line for line in (done.stderr or done.stdout).splitlines() if "WARNING: Retrying" not in line]
+        said = "\n  ".join(lines[-4:])
         raise FetchError(f"{what} failed:\n  {said}\n  {cure}")
 
 
@@ -33,8 +34,8 @@ def _pip(package, folder):
         command += ["--platform", platform["tag"], "--python-version", platform["python"]]
         command += ["--implementation", "cp", "--abi", platform["abi"]]
     command.append(f"{package['name']}=={package['version']}")
-    what = f"pip download {package['name']}=={package['version']}"
-    _run(command, folder, what, "Check that `python3 -m pip --version` works and that the network is up, then run setup again.")
+    cure = "Is the network up, and does `python3 -m pip --version` work (Debian: apt-get install python3-pip)? "
+    _run(command, folder, f"pip download {command[-1]}", cure + "Then run setup again.")
 
 
 def _npm(package, folder):
