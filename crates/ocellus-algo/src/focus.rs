@@ -2,7 +2,8 @@
 //! microscopy", ICPR 2000), taken where the image is sharpest.
 //!
 //! The image is first shrunk to at most 1024 pixels on its longer side, so that the number does not depend on the
-//! camera's resolution, and divided into 8 × 8 tiles. A portrait in front of a soft background is a sharp photo:
+//! camera's resolution, and divided into 8 × 8 tiles (fewer
+//! if it is smaller than 128 pixels). A portrait in front of a soft background is a sharp photo:
 //! `sharpness` looks at the sharpest quarter of the tiles, `laplacian_variance` at the whole image.
 //!
 //! `sharpness = v / (v + 300)` with v the mean variance of those tiles. It grows with v, 0.5 is at v = 300.
@@ -17,8 +18,10 @@ use crate::resize::resize;
 
 /// Longer side in pixels at which sharpness is measured.
 const MAX_SIDE: u32 = 1024;
-/// Tiles per row and per column.
-const N_TILES: usize = 8;
+/// Tiles per row and per column of a large image.
+const MAX_TILES: usize = 8;
+/// Smaller tiles say nothing about the picture; small images have fewer tiles.
+const MIN_TILE_SIDE: usize = 16;
 /// Tile variance (of brightness on the scale 0..255) that counts as half sharp.
 const HALF_SHARP: f64 = 300.0;
 
@@ -81,28 +84,29 @@ fn tiles(luma: &Luma) -> Vec<Moments> {
     if w < 3 || h < 3 {
         return Vec::new();
     }
-    let mut tiles = vec![Moments::default(); N_TILES * N_TILES];
+    let n_across = ((w - 2) / MIN_TILE_SIDE).clamp(1, MAX_TILES);
+    let n_down = ((h - 2) / MIN_TILE_SIDE).clamp(1, MAX_TILES);
+    let mut tiles = vec![Moments::default(); n_across * n_down];
     for y in 1..h - 1 {
         let above = &luma.values[(y - 1) * w..y * w];
         let row = &luma.values[y * w..(y + 1) * w];
         let below = &luma.values[(y + 1) * w..(y + 2) * w];
-        let tile_row = (y - 1) * N_TILES / (h - 2);
-        for tile_x in 0..N_TILES {
-            let from = 1 + (w - 2) * tile_x / N_TILES;
-            let to = 1 + (w - 2) * (tile_x + 1) / N_TILES;
+        let tile_row = (y - 1) * n_down / (h - 2);
+        for tile_x in 0..n_across {
+            let from = 1 + (w - 2) * tile_x / n_across;
+            let to = 1 + (w - 2) * (tile_x + 1) / n_across;
             let (mut sum, mut sum_squares) = (0.0f32, 0.0f32);
             for x in from..to {
                 let v = above[x] + below[x] + row[x - 1] + row[x + 1] - 4.0 * row[x];
                 sum += v;
                 sum_squares += v * v;
             }
-            tiles[tile_row * N_TILES + tile_x].add(&Moments {
+            tiles[tile_row * n_across + tile_x].add(&Moments {
                 n: (to - from) as f64,
                 sum: f64::from(sum),
                 sum_squares: f64::from(sum_squares),
             });
         }
     }
-    tiles.retain(|tile| tile.n > 0.0);
     tiles
 }

@@ -10,7 +10,7 @@ mod orientation;
 mod raster;
 mod sniff;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,96 +1,18 @@
 //! Inference: the only module that names the ONNX runtime.
 
+mod runtime;
 mod tensor;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use ort::environment::Environment;
-use ort::logging::LogLevel;
 use ort::value::{TensorRef, ValueType};
-use parking_lot::Mutex;
 
 use crate::error::{Error, Result};
 
+pub use runtime::Runtime;
 pub use tensor::Tensor;
-
-/// The runtime library is loaded once per process and stays; a second one cannot be loaded beside it.
-static LOADED: Mutex<Option<(PathBuf, Environment)>> = Mutex::new(None);
-
-const CURE: &str = "run `make setup` to install it, or set `engine.runtime_library` to the libonnxruntime.so of an onnxruntime package of version 1.24 or later";
-
-/// The loaded inference runtime. Cheap to clone.
-#[derive(Clone)]
-pub struct Runtime {
-    environment: Environment,
-}
-
-impl Runtime {
-    /// Loads the ONNX runtime from a shared library. Loading the same file again returns the runtime loaded before.
-    ///
-    /// # Errors
-    /// `Backend` naming the path and what to do if the file is missing, is no ONNX runtime or too old, or if another
-    /// file was loaded before.
-    pub fn load(library: &Path) -> Result<Runtime> {
-        let fail =
-            |why: &str| Error::Backend(format!("the inference runtime {} {why}; {CURE}", library.display()));
-        probe(library).map_err(|why| fail(&why))?;
-        let path = library.canonicalize().map_err(|e| fail(&format!("cannot be read: {e}")))?;
-        let mut loaded = LOADED.lock();
-        if let Some((loaded_path, environment)) = &*loaded {
-            if *loaded_path != path {
-                let other = loaded_path.display();
-                return Err(fail(&format!("cannot be loaded because {other} already is")));
-            }
-            return Ok(Runtime { environment: environment.clone() });
-        }
-        let environment = ort::init_from(&path)
-            .map_err(|e| fail(&format!("cannot be loaded: {e}")))?
-            .with_name("ocellus")
-            .with_telemetry(false)
-            .build()
-            .map_err(|e| fail(&format!("cannot be started: {e}")))?;
-        environment.set_log_level(LogLevel::Error);
-        *loaded = Some((path, environment.clone()));
-        Ok(Runtime { environment })
-    }
-
-    /// The runtime's version and build, as it describes itself.
-    pub fn version(&self) -> String {
-        // "ORT Build Info: git-branch=rel-1.31.1, git-commit-id=…, build type=Release, …"
-        let info = ort::info();
-        info.split_once("git-branch=rel-")
-            .and_then(|(_, rest)| rest.split(',').next())
-            .unwrap_or(info)
-            .to_owned()
-    }
-}
-
-/// Looks at a library before the dynamic linker does, whose messages nobody understands.
-fn probe(library: &Path) -> std::result::Result<(), String> {
-    let mut file = match File::open(library) {
-        Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Err("does not exist".into()),
-        Err(e) => return Err(format!("cannot be read: {e}")),
-    };
-    let mut magic = [0; 4];
-    let is_library = file.read_exact(&mut magic).is_ok() && is_shared_library(magic);
-    if !is_library {
-        return Err("is not a shared library".into());
-    }
-    Ok(())
-}
-
-/// ELF, Mach-O (thin and fat) or PE.
-fn is_shared_library(magic: [u8; 4]) -> bool {
-    magic == *b"\x7fELF"
-        || magic == [0xcf, 0xfa, 0xed, 0xfe]
-        || magic == [0xca, 0xfe, 0xba, 0xbe]
-        || magic.starts_with(b"MZ")
-}
 
 /// How a session runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,7 +115,7 @@ impl Session {
 }
 
 fn build(rt: &Runtime, model: &Path, opt: &SessionOptions) -> ort::Result<ort::session::Session> {
-    ort::session::Session::builder(&rt.environment)?
+    ort::session::Session::builder(rt.environment())?
         .with_intra_threads(opt.intra_threads.max(1))?
         .with_inter_threads(1)?
         .with_intra_op_spinning(false)?

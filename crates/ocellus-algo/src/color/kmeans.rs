@@ -13,6 +13,9 @@ const SETTLED: f32 = 1e-7;
 /// At most `k` clusters of weighted points; none of them is empty.
 pub(super) fn cluster(points: &[Weighted], k: usize) -> Vec<Weighted> {
     let mut centers = seeds(points, k);
+    if centers.is_empty() {
+        return Vec::new();
+    }
     let mut clusters = Vec::new();
     for _ in 0..MAX_ROUNDS {
         clusters = assign(points, &centers);

@@ -15,7 +15,7 @@ const SOS: u8 = 0xda;
 const EOI: [u8; 2] = [0xff, 0xd9];
 
 pub(super) fn dimensions(bytes: &[u8]) -> Result<(u32, u32)> {
-    let decoder = open(bytes, false)?;
+    let decoder = open(bytes, !Header::read(bytes).has_end)?;
     size(&decoder)
 }
 
@@ -33,7 +33,7 @@ pub(super) fn decode(bytes: &[u8], limits: &DecodeLimits) -> Result<(RgbImage, E
     let exif = decoder.exif().map(|raw| exif::parse(raw)).unwrap_or_default();
     let n_bytes = decoder.output_buffer_size().unwrap_or_default();
     let mut pixels = vec![0; n_bytes];
-    decoder.decode_into(&mut pixels).map_err(explain)?;
+    decoder.decode_into(&mut pixels).map_err(|e| explain(e, header.has_end))?;
     let image = RgbImage::from_raw(width, height, pixels)
         .ok_or_else(|| Error::BadInput("the JPEG file has an unknown pixel layout".into()))?;
     Ok((image, exif))
@@ -46,7 +46,7 @@ fn open(bytes: &[u8], strict: bool) -> Result<JpegDecoder<ZCursor<&[u8]>>> {
         .set_max_height(usize::from(u16::MAX))
         .jpeg_set_out_colorspace(ColorSpace::RGB);
     let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
-    decoder.decode_headers().map_err(explain)?;
+    decoder.decode_headers().map_err(|e| explain(e, !strict))?;
     Ok(decoder)
 }
 
@@ -55,24 +55,15 @@ fn size(decoder: &JpegDecoder<ZCursor<&[u8]>>) -> Result<(u32, u32)> {
     Ok((u32::from(info.width), u32::from(info.height)))
 }
 
-fn explain(error: DecodeErrors) -> Error {
-    let text = error.to_string();
+/// Whatever else the decoder complains of, a file without an end lacks a part.
+fn explain(error: DecodeErrors, has_end: bool) -> Error {
     match error {
         DecodeErrors::Unsupported(kind) => {
             Error::Unsupported(format!("this kind of JPEG is not supported: {kind:?}"))
         }
-        DecodeErrors::ExhaustedData => Error::BadInput("the JPEG file is cut off".into()),
-        DecodeErrors::IoErrors(_) => Error::BadInput("the JPEG file is cut off".into()),
-        _ if is_missing_end(&text) => Error::BadInput("the JPEG file is cut off".into()),
-        _ => Error::BadInput(format!("the JPEG file is damaged: {}", text.trim())),
+        _ if !has_end => Error::BadInput("the JPEG file is cut off".into()),
+        _ => Error::BadInput(format!("the JPEG file is damaged: {error}")),
     }
-}
-
-/// The decoder tells missing bytes from wrong ones only in its texts.
-fn is_missing_end(text: &str) -> bool {
-    ["Premature end", "Exhausted data", "No more bytes", "EOF", "Marker missing", "Could not find a marker"]
-        .iter()
-        .any(|part| text.contains(part))
 }
 
 /// What is read from the markers before the decoder runs.

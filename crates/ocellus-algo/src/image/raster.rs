@@ -10,11 +10,11 @@ use super::{DecodeLimits, Exif, Format, RgbImage, exif};
 use crate::error::{Error, Result};
 
 pub(super) fn dimensions(bytes: &[u8], format: Format) -> Result<(u32, u32)> {
-    open(bytes, format)?.into_dimensions().map_err(|e| explain(&e, format))
+    open(bytes, format)?.into_dimensions().map_err(|e| explain(&e, format, bytes))
 }
 
 pub(super) fn decode(bytes: &[u8], format: Format, limits: &DecodeLimits) -> Result<(RgbImage, Exif)> {
-    let mut decoder = open(bytes, format)?.into_decoder().map_err(|e| explain(&e, format))?;
+    let mut decoder = open(bytes, format)?.into_decoder().map_err(|e| explain(&e, format, bytes))?;
     let (width, height) = decoder.dimensions();
     let n_pixels = u64::from(width) * u64::from(height);
     let converted = match decoder.color_type() {
@@ -24,7 +24,7 @@ pub(super) fn decode(bytes: &[u8], format: Format, limits: &DecodeLimits) -> Res
     limits.check_size(width, height, decoder.total_bytes().saturating_add(converted))?;
     let mut inner = Limits::default();
     inner.max_alloc = Some(limits.max_alloc_bytes);
-    decoder.set_limits(inner).map_err(|e| explain(&e, format))?;
+    decoder.set_limits(inner).map_err(|e| explain(&e, format, bytes))?;
 
     let exif = match format {
         // A TIFF file is an EXIF block itself.
@@ -33,7 +33,7 @@ pub(super) fn decode(bytes: &[u8], format: Format, limits: &DecodeLimits) -> Res
             decoder.exif_metadata().ok().flatten().map(|raw| exif::parse(&raw)).unwrap_or_default()
         }
     };
-    let image = DynamicImage::from_decoder(decoder).map_err(|e| explain(&e, format))?;
+    let image = DynamicImage::from_decoder(decoder).map_err(|e| explain(&e, format, bytes))?;
     Ok((to_rgb(image), exif))
 }
 
@@ -73,7 +73,7 @@ fn on_white(image: &RgbaImage) -> RgbImage {
     out
 }
 
-fn explain(error: &ImageError, format: Format) -> Error {
+fn explain(error: &ImageError, format: Format, bytes: &[u8]) -> Error {
     let name = format.name();
     match error {
         ImageError::Limits(e) => match e.kind() {
@@ -85,7 +85,9 @@ fn explain(error: &ImageError, format: Format) -> Error {
         ImageError::Unsupported(e) => {
             Error::Unsupported(format!("this kind of {name} is not supported: {e}"))
         }
-        _ if is_cut_off(error) => Error::BadInput(format!("the {name} file is cut off")),
+        _ if is_cut_off(error) || is_shorter_than_it_says(bytes) => {
+            Error::BadInput(format!("the {name} file is cut off"))
+        }
         _ => Error::BadInput(format!("the {name} file is damaged: {error}")),
     }
 }
@@ -108,4 +110,14 @@ fn is_cut_off(error: &ImageError) -> bool {
     ["unexpected eof", "unexpected end", "truncated", "failed to fill whole buffer", "no frame"]
         .iter()
         .any(|part| text.contains(part))
+}
+
+/// A WebP file says how long it is in front, and its decoder calls missing bytes corrupt ones.
+fn is_shorter_than_it_says(bytes: &[u8]) -> bool {
+    match bytes.get(4..8).and_then(|len| len.first_chunk::<4>()) {
+        Some(len) if bytes.starts_with(b"RIFF") => {
+            (bytes.len() as u64) < u64::from(u32::from_le_bytes(*len)) + 8
+        }
+        _ => false,
+    }
 }

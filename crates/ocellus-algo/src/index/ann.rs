@@ -163,21 +163,19 @@ impl Ann {
     /// from the vectors then.
     pub fn load(path: &Path, dim: usize, threads: usize) -> Result<Ann> {
         let threads = threads.max(1);
-        let graph = open_graph(dim)?;
+        let mut graph = open_graph(dim)?;
         file::verify(path, dim)?;
         graph.load(file::as_text(path)?).map_err(backend)?;
+        use_own_kernel(&mut graph);
         let capacity = graph.size().max(MIN_CAPACITY);
         graph.reserve_capacity_and_threads(capacity, threads).map_err(backend)?;
         Ok(Ann { dim, graph: RwLock::new(graph), searches: Permits::new(threads) })
     }
 }
 
-/// An empty graph that measures with our own kernel. The library's needs its SIMD companion, a long C build; on rows
-/// of length 1 a plain dot product is the cosine.
 fn open_graph(dim: usize) -> Result<Index> {
-    let stride = dim.next_multiple_of(LANES);
     let mut graph = Index::new(&IndexOptions {
-        dimensions: stride,
+        dimensions: dim.next_multiple_of(LANES),
         metric: MetricKind::IP,
         quantization: ScalarKind::F32,
         connectivity: CONNECTIVITY,
@@ -186,6 +184,14 @@ fn open_graph(dim: usize) -> Result<Index> {
         multi: false,
     })
     .map_err(backend)?;
+    use_own_kernel(&mut graph);
+    Ok(graph)
+}
+
+/// Makes the graph measure with our kernel; the library's needs its SIMD companion, a long C build. On rows of length
+/// 1 a dot product is the cosine. Loading a file undoes this.
+fn use_own_kernel(graph: &mut Index) {
+    let stride = graph.dimensions();
     let kernel = Kernel::detect();
     graph.change_metric::<f32>(Box::new(move |a, b| {
         #[expect(unsafe_code, reason = "usearch passes vectors as raw pointers")]
@@ -197,7 +203,6 @@ fn open_graph(dim: usize) -> Result<Index> {
         kernel.dot_rows(a, b, &mut dot);
         1.0 - dot[0]
     }));
-    Ok(graph)
 }
 
 fn padded(v: &[f32]) -> Vec<f32> {
