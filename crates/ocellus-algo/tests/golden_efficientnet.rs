@@ -1,49 +1,15 @@
 //! The converted EfficientNet-Lite0 gives what the original gives in PyTorch; `fixtures/make` has the making.
 
-use std::path::{Path, PathBuf};
+mod installed;
 
+use installed::{efficientnet, repository, spec};
 use ocellus_algo::embed::cosine;
 use ocellus_algo::image::{DecodeLimits, RgbImage, decode};
-use ocellus_algo::nn::{Runtime, Session, SessionOptions, Tensor};
-use ocellus_algo::preprocess::{self, Channels, Filter, Layout, Resize, Spec};
+use ocellus_algo::nn::Tensor;
+use ocellus_algo::preprocess::{self, Resize};
 use serde_json::Value;
 
 const SIDE: u32 = 224;
-const WEIGHTS: &str =
-    "models/45243edc60215ab6432ed1be55c75ee2c26c2a9cd415f4ddcb002a25f3fd4473/efficientnet-lite0.onnx";
-
-fn fixtures() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
-}
-
-/// Where `make setup` installs.
-fn cache() -> PathBuf {
-    #[expect(clippy::disallowed_methods, reason = "the setup script goes by the same variables")]
-    let dir = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = dir("OCELLUS_CACHE").or_else(|| dir("XDG_CACHE_HOME"));
-    base.or_else(|| dir("HOME").map(|home| home.join(".cache"))).expect("HOME is set").join("ocellus")
-}
-
-fn session() -> Session {
-    let runtime = Runtime::load(&cache().join("runtime/libonnxruntime.so.1.31.1"))
-        .expect("run `make setup` before the tests");
-    Session::open(&runtime, &cache().join(WEIGHTS), &SessionOptions { intra_threads: 1 })
-        .expect("run `make setup` before the tests")
-}
-
-/// The preprocessing of the manifest; the pictures already have the size, so nothing is resized.
-fn spec() -> Spec {
-    Spec {
-        width: SIDE,
-        height: SIDE,
-        resize: Resize::Stretch,
-        filter: Filter::Bicubic,
-        channels: Channels::Rgb,
-        layout: Layout::Nchw,
-        mean: [127.0; 3],
-        std: [128.0; 3],
-    }
-}
 
 /// The bytes that the golden script gives the original where a case names no picture.
 fn noise() -> RgbImage {
@@ -66,19 +32,20 @@ fn numbers(value: &Value) -> Vec<f32> {
     value.as_array().expect("a list").iter().map(|x| x.as_f64().expect("a number") as f32).collect()
 }
 
+/// The pictures already have the size of the input, so nothing is resized.
 fn golden() -> (f32, Vec<Golden>) {
-    let text = std::fs::read_to_string(fixtures().join("golden/efficientnet-lite0.json")).unwrap();
+    let text = std::fs::read_to_string(repository().join("fixtures/golden/efficientnet-lite0.json")).unwrap();
     let document: Value = serde_json::from_str(&text).unwrap();
     let cases = document["cases"].as_array().expect("a list").iter().map(|case| {
         let image = match case["picture"].as_str() {
             Some(path) => {
-                let bytes = std::fs::read(fixtures().join(path)).unwrap();
+                let bytes = std::fs::read(repository().join("fixtures").join(path)).unwrap();
                 decode(&bytes, &DecodeLimits::default()).unwrap().image
             }
             None => noise(),
         };
         Golden {
-            input: preprocess::apply(&spec(), &image),
+            input: preprocess::apply(&spec(Resize::Stretch), &image),
             logits: numbers(&case["logits"]),
             embedding: numbers(&case["embedding"]),
         }
@@ -95,7 +62,7 @@ fn relative_error(got: &[f32], expected: &[f32]) -> f32 {
 
 #[test]
 fn the_converted_network_answers_like_the_original() {
-    let mut session = session();
+    let mut session = efficientnet();
     assert_eq!(session.output_names(), ["logits", "embedding"]);
     let (tolerance, cases) = golden();
     assert_eq!(cases.len(), 3);
@@ -111,7 +78,7 @@ fn the_converted_network_answers_like_the_original() {
 
 #[test]
 fn a_batch_gives_each_image_what_it_gets_alone() {
-    let mut session = session();
+    let mut session = efficientnet();
     let (tolerance, cases) = golden();
     let batch = Tensor::stack(&cases.iter().map(|case| case.input.clone()).collect::<Vec<_>>()).unwrap();
     let outputs = session.run(&batch).unwrap();
