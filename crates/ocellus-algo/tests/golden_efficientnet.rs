@@ -34,13 +34,15 @@ fn numbers(value: &Value) -> Vec<f32> {
 
 /// The pictures already have the size of the input, so nothing is resized.
 fn golden() -> (f32, Vec<Golden>) {
-    let text = std::fs::read_to_string(repository().join("fixtures/golden/efficientnet-lite0.json")).unwrap();
-    let document: Value = serde_json::from_str(&text).unwrap();
+    let text = std::fs::read_to_string(repository().join("fixtures/golden/efficientnet-lite0.json"))
+        .expect("the numbers are committed");
+    let document: Value = serde_json::from_str(&text).expect("valid JSON");
     let cases = document["cases"].as_array().expect("a list").iter().map(|case| {
         let image = match case["picture"].as_str() {
             Some(path) => {
-                let bytes = std::fs::read(repository().join("fixtures").join(path)).unwrap();
-                decode(&bytes, &DecodeLimits::default()).unwrap().image
+                let bytes = std::fs::read(repository().join("fixtures").join(path))
+                    .expect("the picture is committed");
+                decode(&bytes, &DecodeLimits::default()).expect("a PNG").image
             }
             None => noise(),
         };

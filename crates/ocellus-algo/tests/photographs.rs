@@ -21,7 +21,7 @@ struct Photo {
 
 /// Rows of a tab-separated table below its header and comments.
 fn rows(path: &str) -> Vec<Vec<String>> {
-    let text = std::fs::read_to_string(repository().join(path)).unwrap();
+    let text = std::fs::read_to_string(repository().join(path)).expect("the table is committed");
     let lines = text.lines().filter(|line| !line.starts_with('#')).skip(1);
     lines.map(|line| line.split('\t').map(str::to_owned).collect()).collect()
 }
@@ -30,7 +30,8 @@ fn photo(session: &mut Session, row: &[String]) -> Photo {
     let bytes = std::fs::read(cache().join("photos").join(&row[0])).expect("`setup.py --group test` has run");
     let decoded = decode(&bytes, &DecodeLimits::default()).unwrap_or_else(|e| panic!("{}: {e}", row[0]));
     let input = preprocess::apply(&spec(Resize::CenterCrop { resize_short: 256 }), &decoded.image);
-    let [logits, embedding]: [_; 2] = session.run(&input).unwrap().try_into().expect("two outputs");
+    let [logits, embedding]: [_; 2] =
+        session.run(&input).expect("a picture goes through").try_into().expect("two outputs");
     let mut embedding = embedding.data;
     l2_normalize(&mut embedding);
     Photo {
@@ -58,8 +59,8 @@ fn first_five(logits: &[f32]) -> Vec<String> {
         .map(|(row, p)| (*p, row[2].clone()))
         .collect();
     for row in rows("models/labels/groups.tsv") {
-        let members = row[2].split(',').map(|idx| probabilities[idx.parse::<usize>().unwrap()]);
-        scored.push((members.sum::<f32>() * row[3].parse::<f32>().unwrap(), row[1].clone()));
+        let members = row[2].split(',').map(|idx| probabilities[idx.parse::<usize>().expect("an index")]);
+        scored.push((members.sum::<f32>() * row[3].parse::<f32>().expect("a weight"), row[1].clone()));
     }
     scored.sort_by(|a, b| b.0.total_cmp(&a.0));
     scored.into_iter().take(5).map(|(_, name)| name).collect()
