@@ -220,6 +220,12 @@ impl Tx<'_> {
         self.select_one("inputs", &sql, &[app_uid.into(), url_key(url).into()], from_row)
     }
 
+    /// The app's inputs that came from this URL, oldest first.
+    pub fn inputs_by_url(&self, app_uid: &str, url: &str) -> Result<Vec<Input>> {
+        let sql = format!("SELECT {COLUMNS} FROM inputs WHERE app_uid = ?1 AND url_key = ?2 ORDER BY seq");
+        self.select("inputs", &sql, &[app_uid.into(), url_key(url).into()], from_row)
+    }
+
     /// The app's inputs with these bytes, oldest first.
     pub fn inputs_by_blob(&self, app_uid: &str, blob: &str) -> Result<Vec<Input>> {
         let sql = format!("SELECT {COLUMNS} FROM inputs WHERE blob = ?2 AND app_uid = ?1 ORDER BY seq");
