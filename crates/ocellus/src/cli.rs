@@ -1,0 +1,296 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Given;
+
+/// Finds out what photographs show and finds similar ones: a server for Clarifai's API, and a tool for the terminal.
+#[derive(Debug, Parser)]
+#[command(name = "ocellus", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub settings: Settings,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Settings that every command takes.
+#[derive(Debug, Args)]
+pub struct Settings {
+    /// Configuration file [default: ./ocellus.toml if it is there]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of database, blobs and keys [default: ./ocellus-data]
+    #[arg(long, global = true, value_name = "DIR")]
+    data_dir: Option<String>,
+    /// Database: sqlite:PATH or postgres://… [default: SQLite in the data folder]
+    #[arg(long, global = true, value_name = "URL")]
+    database: Option<String>,
+    /// Any other setting; may be given several times
+    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
+    set: Vec<String>,
+}
+
+impl Settings {
+    /// The flags as settings, beside the environment.
+    pub fn given(&self, more: Vec<(&str, String)>) -> anyhow::Result<Given> {
+        let mut flags = Vec::new();
+        for text in &self.set {
+            let (key, value) = text
+                .split_once('=')
+                .ok_or_else(|| anyhow::anyhow!("--set wants SECTION.KEY=VALUE, not `{text}`"))?;
+            flags.push((key.to_owned(), value.to_owned()));
+        }
+        let named = [("server.data_dir", &self.data_dir), ("store.database", &self.database)];
+        for (key, value) in named {
+            if let Some(value) = value {
+                flags.push((key.to_owned(), value.clone()));
+            }
+        }
+        flags.extend(more.into_iter().map(|(key, value)| (key.to_owned(), value)));
+        Ok(Given { file: self.config.clone(), flags, env: std::env::vars().collect() })
+    }
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server
+    Serve(Serve),
+    /// Say what photographs show
+    Predict(Predict),
+    /// Add a folder of photographs to the local collection; run again to go on
+    Index(Index),
+    /// Find photographs of the local collection that look like this one
+    Search(Search),
+    /// List the models, and whether they are installed
+    Models(Models),
+    /// Print the effective settings, secrets masked
+    Config,
+    /// Keys, accounts, apps and measurements
+    #[command(subcommand)]
+    Admin(Admin),
+    /// List every route of the server
+    Routes,
+    /// Bring the database's schema up to date and exit
+    Migrate,
+    /// Print a generated document
+    #[command(hide = true)]
+    Docs { name: String },
+}
+
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Address and port [default: 127.0.0.1:8080]
+    #[arg(long, value_name = "ADDR:PORT")]
+    listen: Option<String>,
+    /// Address and port of the TLS listener [default: 127.0.0.1:8443, if there is a certificate]
+    #[arg(long, value_name = "ADDR:PORT")]
+    tls_listen: Option<String>,
+    /// Certificate chain, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<String>,
+    /// Private key, PEM
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<String>,
+    /// Serve TLS with a certificate made for this machine
+    #[arg(long)]
+    tls_self_signed: bool,
+    /// What is logged, such as "warn" or "info,ocellus_core=debug"
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// human, json or auto
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+impl Serve {
+    /// The flags as settings.
+    pub fn flags(&self) -> Vec<(&'static str, String)> {
+        let texts = [
+            ("server.listen", &self.listen),
+            ("tls.listen", &self.tls_listen),
+            ("tls.cert", &self.tls_cert),
+            ("tls.key", &self.tls_key),
+            ("log.level", &self.log_level),
+            ("log.format", &self.log_format),
+        ];
+        let given = texts.into_iter().filter_map(|(key, value)| Some((key, value.clone()?)));
+        let self_signed = self.tls_self_signed.then(|| ("tls.self_signed", "true".to_owned()));
+        given.chain(self_signed).collect()
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Predict {
+    /// Files, or http(s) addresses
+    #[arg(required = true, value_name = "PHOTO")]
+    pub photos: Vec<String>,
+    /// Id, alias or name; `ocellus models` lists them
+    #[arg(long, default_value = "general-image-recognition")]
+    pub model: String,
+    /// How many concepts, 1 to 200
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=200))]
+    pub max_concepts: u32,
+    /// Leave out concepts below this probability, 0 to 1
+    #[arg(long, default_value_t = 0.0)]
+    pub min_value: f32,
+    /// One JSON object a photograph and line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Index {
+    /// Folder; its subfolders are searched too
+    pub folder: PathBuf,
+    /// Try again those that failed before
+    #[arg(long)]
+    pub retry_failed: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Search {
+    /// File, or http(s) address
+    pub photo: String,
+    /// How many to show, 1 to 1000
+    #[arg(long, short = 'n', default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub limit: u32,
+    /// One JSON object a hit and line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Models {
+    /// Read every installed file and compare its hash
+    #[arg(long)]
+    pub verify: bool,
+    /// One JSON object a model and line
+    #[arg(long)]
+    pub json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Admin {
+    /// Make, list and revoke keys
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Make and list accounts
+    #[command(subcommand)]
+    Accounts(Accounts),
+    /// Make and list apps
+    #[command(subcommand)]
+    Apps(Apps),
+    /// Exchange a client id and secret for a token that expires
+    Token(Token),
+    /// Measure the vector index of an app against the exact scan
+    Recall(Recall),
+}
+
+/// Whose things a command works on.
+#[derive(Debug, Args)]
+pub struct OfUser {
+    /// User id [default: the first account]
+    #[arg(long)]
+    pub user: Option<String>,
+}
+
+/// The kinds of key that can be made.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum NewKeyKind {
+    /// For one app
+    ApiKey,
+    /// For all apps of the user
+    Pat,
+    /// A client id and secret, to be exchanged for tokens
+    Client,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make a key; its secret is shown this once
+    Create {
+        #[command(flatten)]
+        of: OfUser,
+        #[arg(long, value_enum, default_value = "api-key")]
+        kind: NewKeyKind,
+        /// The app it is for; needed for all but a personal access token
+        #[arg(long)]
+        app: Option<String>,
+        /// Scope names, separated by commas
+        #[arg(long, default_value = "All", value_delimiter = ',')]
+        scopes: Vec<String>,
+        #[arg(long, default_value = "")]
+        description: String,
+    },
+    /// List the keys; secrets are not kept and cannot be shown
+    List {
+        #[command(flatten)]
+        of: OfUser,
+    },
+    /// Revoke a key by its id
+    Revoke {
+        #[command(flatten)]
+        of: OfUser,
+        id: String,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Accounts {
+    /// Make an account
+    Create {
+        user: String,
+        #[arg(long, default_value = "")]
+        name: String,
+    },
+    /// List the accounts
+    List,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Apps {
+    /// Make an app
+    Create {
+        #[command(flatten)]
+        of: OfUser,
+        app: String,
+    },
+    /// List the apps
+    List {
+        #[command(flatten)]
+        of: OfUser,
+    },
+}
+
+#[derive(Debug, Args)]
+pub struct Token {
+    /// The client id; the client secret is read from standard input
+    pub client_id: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Recall {
+    #[command(flatten)]
+    pub of: OfUser,
+    pub app: String,
+    /// Neighbours to ask for
+    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub k: u32,
+    /// Vectors to use as queries
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100000))]
+    pub samples: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

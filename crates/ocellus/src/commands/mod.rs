@@ -1,0 +1,71 @@
+//! One file per command; here, which is which, and what they share.
+
+mod admin;
+mod docs;
+mod index;
+pub mod local;
+mod models;
+mod predict;
+pub mod routes;
+mod search;
+
+use std::future::Future;
+
+use anyhow::Context;
+
+use crate::cli::{Cli, Command};
+use crate::config::{self, Config, Log, LogFormat};
+use crate::{output, serve, telemetry};
+
+/// Runs the command of this process.
+pub fn run(cli: Cli) -> anyhow::Result<()> {
+    let more = match &cli.command {
+        Command::Serve(serve) => serve.flags(),
+        _ => Vec::new(),
+    };
+    let (config, layers) = config::load(&cli.settings.given(more)?)?;
+    match cli.command {
+        Command::Config => {
+            output::line(config::document::effective(&layers).trim_end());
+            return Ok(());
+        }
+        Command::Docs { name } => return docs::run(&name),
+        Command::Routes => return routes::run(),
+        Command::Serve(_) => telemetry::start(&config.log)?,
+        _ => telemetry::start(&quiet(&config, &layers))?,
+    }
+    match cli.command {
+        Command::Serve(_) => block_on(serve::run(config)),
+        Command::Predict(args) => block_on(predict::run(config, args)),
+        Command::Index(args) => block_on(index::run(config, args)),
+        Command::Search(args) => block_on(search::run(config, args)),
+        Command::Models(args) => models::run(&config, &args),
+        Command::Admin(command) => block_on(admin::run(config, command)),
+        Command::Migrate => block_on(migrate(config)),
+        Command::Config | Command::Docs { .. } | Command::Routes => Ok(()),
+    }
+}
+
+/// Commands on a terminal speak for themselves; only trouble is logged, unless somebody asked for more.
+fn quiet(config: &Config, layers: &config::Layers) -> Log {
+    let asked = layers.origin("log.level") != config::Origin::Default;
+    let level = if asked { config.log.level.clone() } else { "error".to_owned() };
+    let format = if config.log.format == LogFormat::Json { LogFormat::Json } else { LogFormat::Human };
+    Log { level, format }
+}
+
+fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("the threads of the program cannot start")?
+        .block_on(work)
+}
+
+async fn migrate(config: Config) -> anyhow::Result<()> {
+    local::make_data_dir(&config)?;
+    let platform = config.platform()?;
+    ocellus_store::Store::open(&platform.store).await.context("the database cannot be opened")?;
+    output::line(&format!("The schema is up to date: {}", config::secrets::mask_url(&config.database_url())));
+    Ok(())
+}

@@ -1,0 +1,110 @@
+//! `ocellus predict`: what photographs show, without a server and without a data folder.
+
+use anyhow::{Context, bail};
+use ocellus_core::predict::{self, PredictOptions, Prediction};
+use ocellus_core::{Platform, models};
+use serde_json::{Value, json};
+
+use super::local;
+use crate::cli::Predict;
+use crate::config::Config;
+use crate::output;
+
+pub async fn run(config: Config, args: Predict) -> anyhow::Result<()> {
+    // Prediction keeps nothing, so its store lives in a folder that goes away with the command.
+    let scratch = tempfile::tempdir().context("no temporary folder can be made")?;
+    let mut config = config;
+    config.server.data_dir = scratch.path().to_owned();
+    config.store.database = String::new();
+    config.blobs.url = String::new();
+    let platform = Platform::open(config.platform()?).await.map_err(local::explain)?;
+    let model = models::get(&platform, &args.model, None).map_err(local::explain)?;
+    let options = PredictOptions {
+        max_concepts: args.max_concepts,
+        min_value: args.min_value,
+        ..PredictOptions::default()
+    };
+    let mut n_failed = 0;
+    for (idx, name) in args.photos.iter().enumerate() {
+        let result = match local::photo(name) {
+            Ok(source) => {
+                let prediction = predict::source(&platform, &model, &source, None, &options).await;
+                prediction.map_err(local::explain)
+            }
+            Err(error) => Err(error),
+        };
+        match result {
+            Ok(prediction) if args.json => output::line(&as_json(name, &prediction).to_string()),
+            Ok(prediction) => as_table(name, &prediction, idx > 0, args.photos.len() > 1),
+            Err(error) => {
+                n_failed += 1;
+                report(name, &error, args.json);
+            }
+        }
+    }
+    if n_failed > 0 {
+        bail!("{n_failed} of {} photographs could not be looked at", args.photos.len());
+    }
+    Ok(())
+}
+
+fn report(name: &str, error: &anyhow::Error, json: bool) {
+    if json {
+        output::line(&json!({"photo": name, "error": format!("{error:#}")}).to_string());
+    } else {
+        output::complaint(&format!("{name}: {error:#}"));
+    }
+}
+
+fn as_json(name: &str, prediction: &Prediction) -> Value {
+    let (key, value) = match prediction {
+        Prediction::Concepts(concepts) => {
+            let one =
+                |c: &predict::Scored| json!({"id": c.concept_id, "name": c.name, "value": c.probability});
+            ("concepts", concepts.iter().map(one).collect())
+        }
+        Prediction::Embedding(vector) => ("embedding", json!(vector)),
+        Prediction::Colors(colors) => {
+            let one = |c: &ocellus_algo::color::DominantColor| json!({"hex": c.hex, "w3c_hex": c.w3c_hex, "w3c_name": c.w3c_name, "value": c.fraction});
+            ("colors", colors.iter().map(one).collect())
+        }
+        Prediction::Focus(focus) => {
+            ("focus", json!({"value": focus.sharpness, "laplacian_variance": focus.laplacian_variance}))
+        }
+        Prediction::Fingerprint(hash) => ("fingerprint", json!(format!("{hash:016x}"))),
+    };
+    json!({"photo": name, key: value})
+}
+
+fn as_table(name: &str, prediction: &Prediction, blank_before: bool, with_name: bool) {
+    if blank_before {
+        output::line("");
+    }
+    if with_name {
+        output::line(name);
+    }
+    match prediction {
+        Prediction::Concepts(concepts) => {
+            let row =
+                |c: &predict::Scored| vec![c.name.clone(), percent(c.probability), c.concept_id.clone()];
+            output::table(&["concept", "probability", "id"], concepts.iter().map(row).collect());
+        }
+        Prediction::Embedding(vector) => {
+            let head: Vec<String> = vector.iter().take(8).map(|value| format!("{value:.4}")).collect();
+            let more = if vector.len() > 8 { " …" } else { "" };
+            output::line(&format!("{} numbers: {}{more}  (--json prints all)", vector.len(), head.join(" ")));
+        }
+        Prediction::Colors(colors) => {
+            let row = |c: &ocellus_algo::color::DominantColor| {
+                vec![c.hex.clone(), percent(c.fraction), c.w3c_name.clone(), c.w3c_hex.clone()]
+            };
+            output::table(&["colour", "share", "nearest name", "of it"], colors.iter().map(row).collect());
+        }
+        Prediction::Focus(focus) => output::line(&format!("sharpness {:.3} of 1", focus.sharpness)),
+        Prediction::Fingerprint(hash) => output::line(&format!("fingerprint {hash:016x}")),
+    }
+}
+
+fn percent(share: f32) -> String {
+    format!("{:.1} %", share * 100.0)
+}

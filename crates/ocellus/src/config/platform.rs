@@ -1,0 +1,176 @@
+//! From settings to what the core is opened with: paths are filled in, zeros become what the machine has.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, anyhow};
+use ocellus_algo::image::DecodeLimits;
+use ocellus_core::engine::EngineConfig;
+use ocellus_core::fetch::FetchConfig;
+use ocellus_core::indexes::IndexConfig;
+use ocellus_core::{Clock, Ids, JobsConfig, PlatformConfig};
+use ocellus_store::StoreConfig;
+use toml::{Table, Value};
+
+use super::{Config, Durability};
+
+/// Which files are installed, and under which names.
+const MANIFEST: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/manifest.toml"));
+
+impl Config {
+    /// The core's configuration, with the data folder as it is.
+    pub fn platform(&self) -> anyhow::Result<PlatformConfig> {
+        Ok(PlatformConfig {
+            store: self.store_config(),
+            models_dir: self.models_dir()?,
+            runtime_library: self.runtime_library()?,
+            data_dir: self.server.data_dir.clone(),
+            engine: self.engine_config(),
+            fetch: self.fetch_config(),
+            decode: DecodeLimits {
+                max_bytes: self.decode.max_bytes,
+                max_pixels: self.decode.max_pixels,
+                max_alloc_bytes: self.decode.max_alloc_bytes,
+            },
+            indexes: IndexConfig {
+                memory_bytes: self.indexes.memory_bytes,
+                ann_above: self.indexes.ann_above,
+                exact_below: self.indexes.exact_below,
+                snapshot_above: self.indexes.snapshot_above,
+                build_threads: self.indexes.build_threads,
+            },
+            jobs: JobsConfig {
+                workers: self.jobs.workers,
+                lease_s: self.jobs.lease_s,
+                poll_ms: self.jobs.poll_ms,
+            },
+            clock: Clock::system(),
+            ids: Ids::random(),
+        })
+    }
+
+    /// Where rows are kept, as a URL with its secrets.
+    pub fn database_url(&self) -> String {
+        if self.store.database.is_empty() {
+            format!("sqlite:{}", self.server.data_dir.join("ocellus.db").display())
+        } else {
+            self.store.database.clone()
+        }
+    }
+
+    /// Where blobs are kept, as a URL.
+    pub fn blobs_url(&self) -> String {
+        if self.blobs.url.is_empty() {
+            format!("file:{}", self.server.data_dir.join("blobs").display())
+        } else {
+            self.blobs.url.clone()
+        }
+    }
+
+    /// Where the weights lie.
+    pub fn models_dir(&self) -> anyhow::Result<PathBuf> {
+        if self.models.dir.is_empty() {
+            Ok(cache()?.join("models"))
+        } else {
+            Ok(self.models.dir.clone().into())
+        }
+    }
+
+    /// Where the inference runtime's library lies.
+    pub fn runtime_library(&self) -> anyhow::Result<PathBuf> {
+        if !self.models.runtime.is_empty() {
+            return Ok(self.models.runtime.clone().into());
+        }
+        let file = runtime_file().with_context(|| {
+            let (os, arch) = (std::env::consts::OS, std::env::consts::ARCH);
+            format!(
+                "no inference runtime is known for {os} on {arch}; set models.runtime to its library file"
+            )
+        })?;
+        Ok(cache()?.join("runtime").join(file))
+    }
+
+    fn store_config(&self) -> StoreConfig {
+        let secret = |text: &String| (!text.is_empty()).then(|| text.clone());
+        StoreConfig {
+            url: self.database_url(),
+            blobs_url: self.blobs_url(),
+            readers: self.store.readers,
+            blobs_access_key: secret(&self.blobs.access_key),
+            blobs_secret_key: secret(&self.blobs.secret_key),
+            durability: match self.store.durability {
+                Durability::Full => ocellus_store::Durability::Full,
+                Durability::Normal => ocellus_store::Durability::Normal,
+            },
+        }
+    }
+
+    fn engine_config(&self) -> EngineConfig {
+        EngineConfig {
+            memory_bytes: self.engine.memory_bytes,
+            queue_len: self.engine.queue_len,
+            threads_per_session: self.engine.threads_per_session,
+            sessions_per_model: self.engine.sessions_per_model,
+            max_batch: self.engine.max_batch,
+            max_wait_us: self.engine.max_wait_us,
+            cpu_threads: self.engine.cpu_threads,
+            cpu_queue_len: self.engine.cpu_queue_len,
+        }
+    }
+
+    fn fetch_config(&self) -> FetchConfig {
+        let defaults = FetchConfig::default();
+        FetchConfig {
+            allow: self.fetch.allow.clone(),
+            timeout_ms: self.fetch.timeout_ms,
+            connect_timeout_ms: self.fetch.connect_timeout_ms,
+            max_redirects: self.fetch.max_redirects,
+            user_agent: if self.fetch.user_agent.is_empty() {
+                defaults.user_agent
+            } else {
+                self.fetch.user_agent.clone()
+            },
+        }
+    }
+}
+
+/// The cache that `scripts/setup.py` fills; the same rule as there.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the cache's place is the environment's to say, for both programs alike"
+)]
+fn cache() -> anyhow::Result<PathBuf> {
+    let dir = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let base = match (dir("OCELLUS_CACHE"), dir("XDG_CACHE_HOME")) {
+        (Some(base), _) | (None, Some(base)) => base,
+        (None, None) => dir("HOME")
+            .ok_or_else(|| anyhow!("HOME is not set; set models.dir and models.runtime"))?
+            .join(".cache"),
+    };
+    Ok(base.join("ocellus"))
+}
+
+/// The library's file name for this machine.
+fn runtime_file() -> Option<String> {
+    let manifest: Table = MANIFEST.parse().ok()?;
+    let here = |entry: &&Value| {
+        let is = |key: &str, value: &str| entry.get(key).and_then(Value::as_str) == Some(value);
+        is("os", std::env::consts::OS) && is("arch", std::env::consts::ARCH)
+    };
+    let entry = manifest.get("runtime")?.as_array()?.iter().find(here)?;
+    entry.get("file")?.as_str().map(str::to_owned)
+}
+
+/// Whether a path can be read as a file.
+pub fn is_file(path: &Path) -> bool {
+    path.metadata().is_ok_and(|metadata| metadata.is_file())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_manifest_names_a_runtime_for_the_machines_we_build_on() {
+        assert!(runtime_file().is_some_and(|file| file.contains("onnxruntime")));
+    }
+}
