@@ -40,6 +40,11 @@ pub fn near_duplicate(hash_a: u64, hash_b: u64, cosine: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
 }
 
-const BIAS: f32 = -20.0;
-const PER_BIT: f32 = -0.15;
-const PER_COSINE: f32 = 30.0;
+// Fitted by logistic regression on 16 alterations each of 81 photographs (recompressed, resized, recoloured, blurred,
+// cropped by up to a fifth, captioned, framed, stretched), with one pair in ten counting as a match; the code is
+// `examples/near_duplicate.rs`. On the half of the photographs that was not fitted on, at a probability of 0.5: 715 of
+// 720 altered copies found (99.3 %), none of 60350 pairs of different photographs taken for one. The hash alone at a
+// distance of 10 finds 80.8 %, the cosine alone at 0.8 finds 94.2 %.
+const BIAS: f32 = -0.551;
+const PER_BIT: f32 = -0.2631;
+const PER_COSINE: f32 = 10.054;

