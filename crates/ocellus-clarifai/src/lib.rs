@@ -1,1 +1,94 @@
-//! Placeholder head.
+//! The Clarifai dialect: the vendor's REST and gRPC API over the platform, driven by its own proto.
+//!
+//! `rpc.rs` is the table of what is built; a line there and a function in the file of its resource
+//! are all that an RPC needs, for both transports.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{any, get, post};
+use ocellus_clarifai_proto as proto;
+use ocellus_clarifai_proto::pb;
+use ocellus_core::Platform;
+pub use ocellus_http::RouteInfo;
+
+mod apps;
+mod auth;
+mod call;
+mod concepts;
+mod documents;
+mod error;
+mod grpc;
+mod grpc_web;
+mod health;
+mod hosted;
+mod input_data;
+mod inputs;
+mod items;
+mod keys;
+mod models;
+mod outputs;
+mod paging;
+mod paths;
+mod queries;
+mod rest;
+mod rpc;
+mod scopes;
+mod searches;
+mod service;
+mod status;
+mod status_codes;
+mod tokens;
+mod transcode;
+mod users;
+
+/// Settings of the dialect.
+#[derive(Clone, Debug)]
+pub struct ClarifaiConfig {
+    /// Requests with a larger body are refused. In bytes.
+    pub max_body_bytes: usize,
+    /// How clients reach the server, such as `https://images.example.org`, for links in answers.
+    /// Absent: what each request says in its `Host` header.
+    pub public_url: Option<String>,
+}
+
+impl Default for ClarifaiConfig {
+    fn default() -> Self {
+        Self { max_body_bytes: 128 << 20, public_url: None }
+    }
+}
+
+/// REST below `/v2`, hosted images below `/hosted`, and gRPC and grpc-web under their usual paths.
+pub fn router(platform: Platform, config: ClarifaiConfig) -> Router {
+    let api = Arc::new(service::Api { platform, config, service: service::Service::new() });
+    Router::new()
+        .route("/v2", any(rest::rest))
+        .route("/v2/{*path}", any(rest::rest))
+        .route("/hosted/{size}/{user_id}/{app_id}/{input_id}/{signature}", get(hosted::image))
+        .route("/clarifai.api.V2/{rpc}", post(grpc::call))
+        .route("/grpc.health.v1.Health/Check", post(grpc::health))
+        .with_state(api)
+}
+
+/// Every REST binding of the proto, and whether its RPC is built.
+pub fn routes() -> Vec<RouteInfo> {
+    proto::operations()
+        .into_iter()
+        .map(|operation| {
+            let rpc = operation.answered_by.map_or(operation.rpc, str::to_owned);
+            RouteInfo {
+                implemented: rpc::handler(&rpc).is_some(),
+                method: operation.method,
+                path: operation.path,
+                rpc,
+            }
+        })
+        .collect()
+}
+
+/// Names of the RPCs that answer "not implemented", in the order of the proto.
+pub fn not_implemented() -> Vec<String> {
+    let service = proto::pool().get_service_by_name(proto::SERVICE).expect("the pool was built around this service");
+    let names = service.methods().map(|m| m.name().to_owned());
+    names.filter(|name| rpc::handler(name).is_none()).collect()
+}

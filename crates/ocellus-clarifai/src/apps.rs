@@ -1,0 +1,110 @@
+//! Apps: RPCs and the wire form of an app.
+
+use ocellus_core::apps::{self, App as CoreApp, AppPatch, NewApp};
+use ocellus_core::{JsonMap, PatchAction, Resource, Result};
+
+use crate::pb::status::BaseResponse;
+use crate::pb::*;
+use crate::rpc::Cx;
+use crate::{documents, paging, status};
+
+/// Settings of the vendor's that the platform keeps and gives back but does not read.
+const KEPT: [&str; 2] = ["default_workflow_id", "notes"];
+
+pub async fn post_apps(cx: Cx, req: PostAppsRequest) -> Result<MultiAppResponse> {
+    let account = cx.account(req.user_app_id).await?;
+    let new = req.apps.into_iter().map(new_app).collect();
+    let made = apps::create(&account, new).await?;
+    Ok(many(&made))
+}
+
+pub async fn get_app(cx: Cx, req: GetAppRequest) -> Result<SingleAppResponse> {
+    let app = cx.app(req.user_app_id).await?;
+    let app = apps::get(&app).await?;
+    Ok(SingleAppResponse { status: status::success(), app: Some(to_wire(&app)) })
+}
+
+pub async fn list_apps(cx: Cx, req: ListAppsRequest) -> Result<MultiAppResponse> {
+    let account = cx.account(req.user_app_id).await?;
+    let name = [req.search, req.query, req.name].into_iter().find(|s| !s.is_empty());
+    let found = apps::list(&account, paging::page(req.page, req.per_page)?, name.as_deref()).await?;
+    Ok(many(&found))
+}
+
+pub async fn patch_apps(cx: Cx, req: PatchAppsRequest) -> Result<MultiAppResponse> {
+    let account = cx.account(req.user_app_id).await?;
+    let action = paging::action(&req.action, PatchAction::Overwrite)?;
+    let patches = req.apps.into_iter().map(patch).collect();
+    let changed = apps::patch(&account, patches, action).await?;
+    Ok(many(&changed))
+}
+
+pub async fn patch_app(cx: Cx, req: PatchAppRequest) -> Result<SingleAppResponse> {
+    let id = req.user_app_id.clone().unwrap_or_default().app_id;
+    let account = cx.account(req.user_app_id).await?;
+    let action = paging::action(&req.action, PatchAction::Overwrite)?;
+    let patch = AppPatch { id: id.clone(), ..patch(req.app.unwrap_or_default()) };
+    let changed = apps::patch(&account, vec![patch], action).await?;
+    let app = changed.first().map(to_wire).ok_or_else(|| ocellus_core::Error::not_found(Resource::App(id)))?;
+    Ok(SingleAppResponse { status: status::success(), app: Some(app) })
+}
+
+pub async fn delete_app(cx: Cx, req: DeleteAppRequest) -> Result<BaseResponse> {
+    let app = cx.app(req.user_app_id).await?;
+    apps::delete(&app).await?;
+    Ok(BaseResponse { status: status::success() })
+}
+
+fn many(found: &[CoreApp]) -> MultiAppResponse {
+    MultiAppResponse { status: status::success(), apps: found.iter().map(to_wire).collect() }
+}
+
+fn new_app(app: App) -> NewApp {
+    NewApp {
+        doc: doc(&app).unwrap_or_default(),
+        id: (!app.id.is_empty()).then_some(app.id),
+        name: app.name,
+        description: app.description,
+        default_language: app.default_language,
+        metadata: app.metadata.map(documents::from_struct).unwrap_or_default(),
+    }
+}
+
+/// Empty strings mean "leave alone", since protobuf cannot tell them from absent.
+fn patch(app: App) -> AppPatch {
+    let given = |s: String| (!s.is_empty()).then_some(s);
+    AppPatch {
+        doc: doc(&app),
+        id: app.id,
+        name: given(app.name),
+        description: given(app.description),
+        default_language: given(app.default_language),
+        metadata: app.metadata.map(documents::from_struct),
+    }
+}
+
+fn doc(app: &App) -> Option<JsonMap> {
+    let values = [&app.default_workflow_id, &app.notes];
+    let mut doc = JsonMap::new();
+    for (name, value) in KEPT.into_iter().zip(values).filter(|(_, value)| !value.is_empty()) {
+        doc.insert(name.to_owned(), value.as_str().into());
+    }
+    (!doc.is_empty()).then_some(doc)
+}
+
+pub fn to_wire(app: &CoreApp) -> App {
+    let kept = |name: &str| app.doc.get(name).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+    App {
+        id: app.id.clone(),
+        name: app.name.clone(),
+        description: app.description.clone(),
+        default_language: app.default_language.clone(),
+        user_id: app.user_id.clone(),
+        created_at: documents::time(app.created_at_us),
+        modified_at: documents::time(app.modified_at_us),
+        metadata: documents::to_struct(&app.metadata),
+        default_workflow_id: kept(KEPT[0]),
+        notes: kept(KEPT[1]),
+        ..Default::default()
+    }
+}

@@ -1,0 +1,107 @@
+//! What both transports do with a call: let it in, run it, and turn errors into answers.
+
+use std::sync::Arc;
+
+use axum::http::request::Parts;
+use bytes::Bytes;
+use http::{HeaderMap, StatusCode as Http, Uri};
+use ocellus_http::{AccessNote, RequestId};
+use prost::Message;
+
+use crate::auth::{self, AuthType};
+use crate::error::WireError;
+use crate::pb::status::{Status, StatusCode as Code};
+use crate::rpc::{Cx, Era, Handler, Reply};
+use crate::service::{Api, Rpc};
+use crate::transcode::wire;
+
+/// What is known of a call before its body is read.
+pub struct Head {
+    pub era: Era,
+    pub request_id: String,
+    pub note: AccessNote,
+    pub base_url: String,
+    pub headers: HeaderMap,
+}
+
+impl Head {
+    pub fn new(api: &Api, parts: &Parts) -> Self {
+        let id = parts.extensions.get::<RequestId>().map(|id| id.0.clone());
+        Self {
+            era: Era::of(&parts.headers),
+            request_id: id.unwrap_or_else(|| api.platform.ids().id()),
+            note: parts.extensions.get::<AccessNote>().cloned().unwrap_or_default(),
+            base_url: base_url(api, &parts.headers, &parts.uri),
+            headers: parts.headers.clone(),
+        }
+    }
+
+    /// The status of an error, ready to be sent.
+    pub fn error_status(&self, error: &WireError) -> Status {
+        self.note.set_outcome((error.code as i32).into());
+        Status { req_id: self.request_id.clone(), ..error.status(self.era) }
+    }
+}
+
+/// How the caller reaches us: the configured address, or what the request itself says.
+fn base_url(api: &Api, headers: &HeaderMap, uri: &Uri) -> String {
+    if let Some(url) = &api.config.public_url {
+        return url.trim_end_matches('/').to_owned();
+    }
+    let header = |name| headers.get(name).and_then(|v| v.to_str().ok());
+    let host = header("x-forwarded-host")
+        .or_else(|| header("host"))
+        .or_else(|| uri.authority().map(http::uri::Authority::as_str))
+        .unwrap_or("localhost");
+    let scheme = header("x-forwarded-proto").or_else(|| uri.scheme_str()).unwrap_or("http");
+    format!("{scheme}://{host}")
+}
+
+/// Checks key and scopes and makes the handler's context.
+pub async fn admit(api: &Arc<Api>, rpc: &Rpc, head: &Head) -> Result<(Handler, Cx), WireError> {
+    head.note.set_route(rpc.name.clone());
+    let caller = match rpc.auth {
+        AuthType::None => None,
+        auth @ (AuthType::Key | AuthType::Account) => {
+            let caller = auth::caller(&api.platform, &head.headers, auth, head.era).await?;
+            head.note.set_caller(format!("{}/{}", caller.account_id, caller.key_id));
+            caller.check_scopes(&rpc.needs).map_err(|e| WireError::of(&e, head.era))?;
+            Some(caller)
+        }
+    };
+    let handler = rpc.handler.ok_or_else(|| {
+        let details = format!("{} is not implemented by this server", rpc.name);
+        WireError::new(Code::NotImplemented, Http::NOT_IMPLEMENTED, details)
+    })?;
+    let cx = Cx {
+        platform: api.platform.clone(),
+        caller,
+        needs: rpc.needs.clone(),
+        era: head.era,
+        base_url: head.base_url.clone(),
+        headers: head.headers.clone(),
+        request_id: head.request_id.clone(),
+    };
+    Ok((handler, cx))
+}
+
+/// Runs a handler; its error is logged here, once.
+pub async fn run(handler: Handler, cx: Cx, body: Bytes, head: &Head) -> Result<Reply, WireError> {
+    match handler(cx, body).await {
+        Ok(reply) => {
+            head.note.set_outcome(reply.code.into());
+            Ok(reply)
+        }
+        Err(error) => {
+            error.log();
+            Err(WireError::of(&error, head.era))
+        }
+    }
+}
+
+/// An encoded answer of this RPC that holds only a status.
+pub fn only_status(rpc: &Rpc, status: &Status) -> Vec<u8> {
+    let mut out = Vec::new();
+    wire::put_bytes(&mut out, rpc.status_field, &status.encode_to_vec());
+    out
+}

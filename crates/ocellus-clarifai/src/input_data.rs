@@ -1,0 +1,116 @@
+//! What a request says about an image and its data, in the core's terms.
+
+use bytes::Bytes;
+use ocellus_core::inputs::{InputPatch, NewInput, NewLabel};
+use ocellus_core::{CropBox, Error, GeoPoint, MediaKind, Result, Source};
+
+use crate::documents;
+use crate::pb::{self, Data, Image, Input};
+
+/// An input to add; `field` names it in errors, such as `inputs[3]`.
+pub fn new_input(input: Input, field: &str) -> Result<NewInput> {
+    let data = input.data.unwrap_or_default();
+    let media = media(&data, &format!("{field}.data"))?;
+    Ok(NewInput {
+        id: (!input.id.is_empty()).then_some(input.id),
+        source: media.source,
+        kind: media.kind,
+        allow_duplicate_url: media.allow_duplicate_url,
+        crop: media.crop,
+        labels: data.concepts.into_iter().map(label).collect(),
+        geo: data.geo.as_ref().and_then(geo_point),
+        metadata: data.metadata.map(documents::from_struct).unwrap_or_default(),
+    })
+}
+
+/// A change to an input. Empty lists and absent documents change nothing.
+pub fn patch(input: Input) -> InputPatch {
+    let data = input.data.unwrap_or_default();
+    InputPatch {
+        id: input.id,
+        labels: (!data.concepts.is_empty()).then(|| data.concepts.into_iter().map(label).collect()),
+        geo: data.geo.as_ref().and_then(geo_point),
+        metadata: data.metadata.map(documents::from_struct),
+    }
+}
+
+fn label(concept: pb::Concept) -> NewLabel {
+    NewLabel {
+        concept_id: (!concept.id.is_empty()).then_some(concept.id),
+        name: (!concept.name.is_empty()).then_some(concept.name),
+        value: concept.value,
+    }
+}
+
+/// Where the content of a request lies and what it is.
+pub struct Media {
+    pub source: Source,
+    pub kind: MediaKind,
+    pub allow_duplicate_url: bool,
+    pub crop: Option<CropBox>,
+}
+
+/// Finds the content in a `data` message: an image, or one of the other kinds.
+pub fn media(data: &Data, field: &str) -> Result<Media> {
+    let simple = |kind, url: &str, bytes: &[u8], allow_duplicate_url| {
+        let source = source(url, bytes, &format!("{field}.{}", kind_field(kind)))?;
+        Ok(Media { source, kind, allow_duplicate_url, crop: None })
+    };
+    if let Some(image) = &data.image {
+        let source = image_source(image, &format!("{field}.image"))?;
+        let crop = crop(&image.crop, &format!("{field}.image.crop"))?;
+        return Ok(Media { source, kind: MediaKind::Image, allow_duplicate_url: image.allow_duplicate_url, crop });
+    }
+    if let Some(video) = &data.video {
+        return simple(MediaKind::Video, &video.url, &video.base64, video.allow_duplicate_url);
+    }
+    if let Some(audio) = &data.audio {
+        return simple(MediaKind::Audio, &audio.url, &audio.base64, audio.allow_duplicate_url);
+    }
+    if let Some(text) = &data.text {
+        if !text.raw.is_empty() {
+            let source = Source::Text(text.raw.clone());
+            return Ok(Media { source, kind: MediaKind::Text, allow_duplicate_url: true, crop: None });
+        }
+        return simple(MediaKind::Text, &text.url, &[], text.allow_duplicate_url);
+    }
+    Err(Error::invalid(format!("{field}.image"), "must have a url or base64"))
+}
+
+fn kind_field(kind: MediaKind) -> &'static str {
+    kind.name()
+}
+
+/// Where an image lies: its bytes if there are any, else its address.
+pub fn image_source(image: &Image, field: &str) -> Result<Source> {
+    source(&image.url, &image.base64, field)
+}
+
+fn source(url: &str, bytes: &[u8], field: &str) -> Result<Source> {
+    match (bytes.is_empty(), url.trim()) {
+        (false, _) => Ok(Source::Bytes(Bytes::copy_from_slice(bytes))),
+        (true, "") => Err(Error::invalid(field, "must have a url or base64")),
+        (true, url) => Ok(Source::Url(url.to_owned())),
+    }
+}
+
+/// `[top, left, bottom, right]` in fractions of the sides.
+pub fn crop(sides: &[f32], field: &str) -> Result<Option<CropBox>> {
+    match *sides {
+        [] => Ok(None),
+        [top, left, bottom, right] => CropBox { top, left, bottom, right }.check(field).map(Some),
+        _ => Err(Error::invalid(field, "must be four numbers: top, left, bottom, right")),
+    }
+}
+
+/// The point of a `geo` message, if it has one.
+pub fn geo_point(geo: &pb::Geo) -> Option<GeoPoint> {
+    geo.geo_point.as_ref().map(point)
+}
+
+/// A point on Earth. Single precision becomes the shortest decimal that means the same, so that
+/// 12.3 does not turn into 12.300000190734863.
+pub fn point(point: &pb::GeoPoint) -> GeoPoint {
+    let exact = |n: f32| n.to_string().parse().unwrap_or(f64::from(n));
+    GeoPoint { longitude: exact(point.longitude), latitude: exact(point.latitude) }
+}

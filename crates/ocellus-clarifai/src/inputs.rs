@@ -1,0 +1,229 @@
+//! Inputs: RPCs and the wire form of an input.
+
+use ocellus_core::inputs::{self, FailureCode, Input as CoreInput, InputListing, InputState, StateFilter};
+use ocellus_core::{AppCtx, Error, MediaKind, PatchAction, Resource, Result};
+
+use crate::error::WireError;
+use crate::pb::status::{BaseResponse, Status, StatusCode as Code};
+use crate::pb::*;
+use crate::rpc::Cx;
+use crate::{documents, hosted, input_data, items, paging, status};
+
+pub async fn post_inputs(cx: Cx, req: PostInputsRequest) -> Result<MultiInputResponse> {
+    let app = cx.app(req.user_app_id).await?;
+    let echo: Vec<Input> = req.inputs.iter().map(without_bytes).collect();
+    let (new, places) = items::read(req.inputs, "inputs", input_data::new_input)?;
+    let made = match new.is_empty() {
+        true => Vec::new(),
+        false => inputs::create(&app, new).await?,
+    };
+    let inputs: Vec<Input> = places
+        .fill(made)
+        .into_iter()
+        .zip(echo)
+        .map(|(result, echo)| match result {
+            Ok(input) => to_wire(&cx, &app, &input),
+            Err(error) => Input { status: Some(item_status(&cx, &error)), ..echo },
+        })
+        .collect();
+    let good = [Code::InputSuccess, Code::InputPending, Code::InputInProgress];
+    let status = status::of_items(cx.era, inputs.iter().map(|i| i.status.as_ref()), &good);
+    Ok(MultiInputResponse { status: Some(status), inputs, ..Default::default() })
+}
+
+pub async fn get_input(cx: Cx, req: GetInputRequest) -> Result<SingleInputResponse> {
+    let app = cx.app(req.user_app_id).await?;
+    let input = inputs::get(&app, &req.input_id).await?;
+    Ok(SingleInputResponse { status: status::success(), input: Some(to_wire(&cx, &app, &input)) })
+}
+
+pub async fn list_inputs(cx: Cx, req: ListInputsRequest) -> Result<MultiInputResponse> {
+    let app = cx.app(req.user_app_id).await?;
+    let found = if req.ids.is_empty() {
+        let page = paging::page(req.page, req.per_page)?;
+        let states = req.status.map(|s| states(s.code)).transpose()?.unwrap_or_default();
+        inputs::list(&app, InputListing { page, states, newest_first: false }).await?
+    } else {
+        inputs::get_many(&app, &req.ids).await?
+    };
+    Ok(many(&cx, &app, &found))
+}
+
+pub async fn stream_inputs(cx: Cx, req: StreamInputsRequest) -> Result<MultiInputResponse> {
+    let app = cx.app(req.user_app_id).await?;
+    if req.descending || req.order_by_id {
+        return Err(Error::invalid("descending", "is not supported: inputs stream in order of creation"));
+    }
+    let page = paging::page(1, req.per_page)?;
+    let last_id = (!req.last_id.is_empty()).then_some(req.last_id.as_str());
+    let found = inputs::stream(&app, last_id, page.per_page).await?;
+    Ok(many(&cx, &app, &found))
+}
+
+pub async fn get_input_count(cx: Cx, req: GetInputCountRequest) -> Result<SingleInputCountResponse> {
+    let app = cx.app(req.user_app_id).await?;
+    let n = inputs::count(&app).await?;
+    let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    let counts = InputCount {
+        processed: number(n.ready),
+        to_process: number(n.pending),
+        errors: number(n.failed),
+        processing: number(n.processing),
+        ..Default::default()
+    };
+    Ok(SingleInputCountResponse { status: status::success(), counts: Some(counts) })
+}
+
+pub async fn patch_inputs(cx: Cx, req: PatchInputsRequest) -> Result<MultiInputResponse> {
+    let app = cx.app(req.user_app_id).await?;
+    let action = paging::action(&req.action, PatchAction::Merge)?;
+    let patches = req.inputs.into_iter().map(input_data::patch).collect();
+    let changed = inputs::patch(&app, patches, action).await?;
+    let mut answer = many(&cx, &app, &changed);
+    for input in &mut answer.inputs {
+        input.status = Some(cx.status(Code::InputModifySuccess));
+    }
+    Ok(answer)
+}
+
+pub async fn delete_input(cx: Cx, req: DeleteInputRequest) -> Result<BaseResponse> {
+    let app = cx.app(req.user_app_id).await?;
+    inputs::delete(&app, &[req.input_id]).await?;
+    Ok(BaseResponse { status: status::success() })
+}
+
+pub async fn delete_inputs(cx: Cx, req: DeleteInputsRequest) -> Result<BaseResponse> {
+    let app = cx.app(req.user_app_id).await?;
+    match (req.delete_all, req.ids.is_empty()) {
+        (true, true) => inputs::delete_all(&app).await?,
+        (true, false) => return Err(Error::invalid("delete_all", "and ids exclude each other")),
+        (false, _) => inputs::delete(&app, &req.ids).await?,
+    }
+    Ok(BaseResponse { status: status::success() })
+}
+
+fn many(cx: &Cx, app: &AppCtx, found: &[CoreInput]) -> MultiInputResponse {
+    let inputs = found.iter().map(|input| to_wire(cx, app, input)).collect();
+    MultiInputResponse { status: status::success(), inputs, ..Default::default() }
+}
+
+/// The states that a status code to list by stands for.
+fn states(code: i32) -> Result<Vec<StateFilter>> {
+    match Code::try_from(code) {
+        Ok(Code::Zero) => Ok(Vec::new()),
+        Ok(Code::InputSuccess) => Ok(vec![StateFilter::Ready]),
+        Ok(Code::InputPending) => Ok(vec![StateFilter::Pending]),
+        Ok(Code::InputInProgress) => Ok(vec![StateFilter::Processing]),
+        Ok(Code::InputFailed) => Ok(vec![StateFilter::Failed]),
+        _ => Err(Error::invalid("status.code", "must be 30000, 30001, 30002 or 30003")),
+    }
+}
+
+/// What is told back of an input that was not accepted: everything but its bytes.
+fn without_bytes(input: &Input) -> Input {
+    let url = input.data.as_ref().and_then(|d| d.image.as_ref()).map(|i| i.url.clone()).unwrap_or_default();
+    let image = (!url.is_empty()).then(|| Image { url, ..Default::default() });
+    Input { id: input.id.clone(), data: Some(Data { image, ..Default::default() }), ..Default::default() }
+}
+
+/// The status of an input that was not accepted.
+pub fn item_status(cx: &Cx, error: &Error) -> Status {
+    let wire = WireError::of(error, cx.era);
+    let code = match (&error.about, wire.code) {
+        // Most faults of one item are its arguments; the code must not speak of the whole request.
+        (Some(Resource::Field(_)), Code::ConnInvalidRequest | Code::RpcMaxMessageSizeExceeded) => {
+            Code::InputInvalidArgument
+        }
+        (_, code) => code,
+    };
+    WireError { code, ..wire }.status(cx.era)
+}
+
+/// An input as clients see it.
+pub fn to_wire(cx: &Cx, app: &AppCtx, input: &CoreInput) -> Input {
+    Input {
+        id: input.id.clone(),
+        data: Some(data(cx, app, input)),
+        created_at: documents::time(input.created_at_us),
+        modified_at: documents::time(input.modified_at_us),
+        status: Some(state(cx, &input.state)),
+        ..Default::default()
+    }
+}
+
+fn data(cx: &Cx, app: &AppCtx, input: &CoreInput) -> Data {
+    let mut data = Data {
+        concepts: input
+            .labels
+            .iter()
+            .map(|label| Concept {
+                id: label.concept_id.clone(),
+                name: label.name.clone(),
+                value: label.value,
+                app_id: app.app().id.clone(),
+                ..Default::default()
+            })
+            .collect(),
+        metadata: documents::to_struct(&input.metadata),
+        geo: input.geo.map(|at| Geo {
+            geo_point: Some(GeoPoint { longitude: at.longitude as f32, latitude: at.latitude as f32 }),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let url = input.url.clone().unwrap_or_default();
+    match input.kind {
+        MediaKind::Image => data.image = Some(image(cx, app, input, url)),
+        MediaKind::Video => data.video = Some(Video { url, ..Default::default() }),
+        MediaKind::Audio => data.audio = Some(Audio { url, ..Default::default() }),
+        MediaKind::Text => {
+            data.text = Some(Text { raw: input.text.clone().unwrap_or_default(), url, ..Default::default() });
+        }
+    }
+    data
+}
+
+fn image(cx: &Cx, app: &AppCtx, input: &CoreInput, url: String) -> Image {
+    let hosted = hosted::address(cx, app, input);
+    // An uploaded image has no address of its own; clients insist on one.
+    let url = match &hosted {
+        Some(hosted) if url.is_empty() => format!("{}/orig/{}", hosted.prefix, hosted.suffix),
+        _ => url,
+    };
+    let side = |n: Option<u32>| n.and_then(|n| i32::try_from(n).ok()).unwrap_or_default();
+    let format = input.hosted.as_ref().and_then(|h| h.mime.as_deref()).and_then(|m| m.strip_prefix("image/"));
+    Image {
+        url,
+        image_info: input.width.map(|_| ImageInfo {
+            width: side(input.width),
+            height: side(input.height),
+            format: format.unwrap_or_default().to_ascii_uppercase(),
+            ..Default::default()
+        }),
+        crop: input.crop.map(|c| vec![c.top, c.left, c.bottom, c.right]).unwrap_or_default(),
+        hosted,
+        ..Default::default()
+    }
+}
+
+fn state(cx: &Cx, state: &InputState) -> Status {
+    match state {
+        InputState::Pending => cx.status(Code::InputPending),
+        InputState::Processing => cx.status(Code::InputInProgress),
+        InputState::Ready => cx.status(Code::InputSuccess),
+        InputState::Failed { code, message } => {
+            Status { details: message.clone(), ..cx.status(failure(*code)) }
+        }
+    }
+}
+
+fn failure(code: FailureCode) -> Code {
+    match code {
+        FailureCode::DownloadFailed | FailureCode::InvalidImage => Code::InputFailed,
+        FailureCode::DownloadTimeout => Code::InputConnectionFailed,
+        FailureCode::AddressForbidden => Code::InputInvalidUrl,
+        FailureCode::TooLarge => Code::InputOverLimit,
+        FailureCode::Unsupported => Code::InputUnsupportedFormat,
+        FailureCode::Internal => Code::InputUncategorized,
+    }
+}

@@ -1,0 +1,149 @@
+//! Predictions: `PostModelOutputs` and the wire form of an output.
+
+use ocellus_core::catalog::ModelSpec;
+use ocellus_core::predict::{self, ConceptSelector, PredictInput, PredictOptions, Prediction, Subject};
+use ocellus_core::{Error, MediaKind, Result, Source};
+
+use crate::models::{PUBLIC_APP, PUBLIC_USER};
+use crate::pb::status::{Status, StatusCode as Code};
+use crate::pb::*;
+use crate::rpc::{Cx, Era};
+use crate::{documents, input_data, inputs, items, models, status};
+
+pub async fn post_model_outputs(cx: Cx, req: PostModelOutputsRequest) -> Result<MultiOutputResponse> {
+    let app = cx.app(req.user_app_id).await?;
+    let version = (!req.version_id.is_empty()).then_some(req.version_id.as_str());
+    let spec = ocellus_core::models::get(app.platform(), &req.model_id, version)?;
+    let options = options(req.model)?;
+    let echo: Vec<Input> = req.inputs.iter().map(echo).collect();
+    let (subjects, places) = items::read(req.inputs, "inputs", subject)?;
+    let results = match subjects.is_empty() {
+        true => Vec::new(),
+        false => predict::run(&app, &spec, subjects, &options).await?,
+    };
+    let results = places.fill(results).into_iter().zip(echo);
+    let outputs: Vec<Output> = results.map(|(result, input)| output(&cx, &spec, input, result)).collect();
+    let status = overall(&cx, &outputs);
+    Ok(MultiOutputResponse { status: Some(status), outputs, ..Default::default() })
+}
+
+/// An image of the request, or an input of the app when only its id is given.
+fn subject(input: Input, field: &str) -> Result<PredictInput> {
+    let mut data = input.data.unwrap_or_default();
+    let bytes = data.image.as_mut().map(|image| std::mem::take(&mut image.base64)).unwrap_or_default();
+    let empty = data.image.as_ref().is_none_or(|image| image.url.is_empty())
+        && bytes.is_empty()
+        && data.video.is_none()
+        && data.audio.is_none()
+        && data.text.is_none();
+    let crop = match &data.image {
+        Some(image) => input_data::crop(&image.crop, &format!("{field}.data.image.crop"))?,
+        None => None,
+    };
+    if empty && !input.id.is_empty() {
+        return Ok(PredictInput { subject: Subject::Input(input.id), crop });
+    }
+    if !bytes.is_empty() {
+        return Ok(PredictInput { subject: Subject::Source(Source::Bytes(bytes.into())), crop });
+    }
+    let media = input_data::media(&data, &format!("{field}.data"))?;
+    match media.kind {
+        MediaKind::Image => Ok(PredictInput { subject: Subject::Source(media.source), crop: media.crop }),
+        MediaKind::Video | MediaKind::Text | MediaKind::Audio => {
+            Err(Error::unsupported(format!("this model takes images, not {}", media.kind.name()))
+                .about(ocellus_core::Resource::Image(field.to_owned())))
+        }
+    }
+}
+
+fn options(model: Option<Model>) -> Result<PredictOptions> {
+    let config = model.and_then(|m| m.output_info).and_then(|info| info.output_config).unwrap_or_default();
+    let max_concepts = if config.max_concepts == 0 { 20 } else { config.max_concepts };
+    if max_concepts > 200 {
+        return Err(Error::invalid("max_concepts", "must be 1 to 200"));
+    }
+    if !(0.0..=1.0).contains(&config.min_value) {
+        return Err(Error::invalid("min_value", "must be 0 to 1"));
+    }
+    let select = config.select_concepts.into_iter().map(|c| ConceptSelector { id: c.id, name: c.name }).collect();
+    let language = (!config.language.is_empty()).then_some(config.language);
+    Ok(PredictOptions { max_concepts, min_value: config.min_value, select, language })
+}
+
+/// What an output repeats of its input. Bytes are not sent back, only that there were some.
+fn echo(input: &Input) -> Input {
+    let image = input.data.as_ref().and_then(|d| d.image.as_ref()).map(|image| Image {
+        url: image.url.clone(),
+        base64: if image.base64.is_empty() { Vec::new() } else { b"true".to_vec() },
+        crop: image.crop.clone(),
+        ..Default::default()
+    });
+    let data = Some(Data { image, ..Default::default() });
+    Input { id: input.id.clone(), data, ..Default::default() }
+}
+
+fn output(cx: &Cx, spec: &ModelSpec, mut input: Input, result: Result<Prediction>) -> Output {
+    if input.id.is_empty() {
+        input.id = cx.platform.ids().id();
+    }
+    let (status, data) = match result {
+        Ok(prediction) => (cx.status(Code::Success), Some(to_wire(cx, prediction))),
+        Err(error) => {
+            error.log();
+            (inputs::item_status(cx, &error), None)
+        }
+    };
+    Output {
+        id: cx.platform.ids().id(),
+        status: Some(status),
+        created_at: documents::time(cx.platform.clock().now_us()),
+        model: Some(models::to_wire(cx, spec)),
+        input: Some(input),
+        data,
+        ..Default::default()
+    }
+}
+
+/// Since 2020 a single failed prediction shows its own status at the top.
+fn overall(cx: &Cx, outputs: &[Output]) -> Status {
+    let over_all = status::of_items(cx.era, outputs.iter().map(|o| o.status.as_ref()), &[Code::Success]);
+    match (cx.era, outputs) {
+        (Era::Current, [Output { status: Some(only), .. }]) if over_all.code == Code::Failure as i32 => only.clone(),
+        (Era::Current | Era::Y2019, _) => over_all,
+    }
+}
+
+fn to_wire(cx: &Cx, prediction: Prediction) -> Data {
+    match prediction {
+        Prediction::Concepts(concepts) => {
+            let concepts = concepts.into_iter().map(|scored| Concept {
+                id: scored.concept_id,
+                name: scored.name,
+                value: scored.probability,
+                app_id: PUBLIC_APP.to_owned(),
+                // A field that the first generation's clients do not know.
+                user_id: if cx.era == Era::Current { PUBLIC_USER.to_owned() } else { String::new() },
+                ..Default::default()
+            });
+            Data { concepts: concepts.collect(), ..Default::default() }
+        }
+        Prediction::Embedding(vector) => {
+            let num_dimensions = u32::try_from(vector.len()).unwrap_or(u32::MAX);
+            Data { embeddings: vec![Embedding { vector, num_dimensions }], ..Default::default() }
+        }
+        Prediction::Colors(colors) => {
+            let colors = colors.into_iter().map(|color| Color {
+                raw_hex: color.hex,
+                w3c: Some(W3c { hex: color.w3c_hex, name: color.w3c_name }),
+                value: color.fraction,
+            });
+            Data { colors: colors.collect(), ..Default::default() }
+        }
+        Prediction::Focus(focus) => {
+            let focus = Focus { density: focus.sharpness, value: focus.sharpness };
+            Data { focus: Some(focus), ..Default::default() }
+        }
+        // The vendor has no field for a fingerprint: its 64 bits stand as hex digits.
+        Prediction::Fingerprint(bits) => Data { string_value: format!("{bits:016x}"), ..Default::default() },
+    }
+}

@@ -1,0 +1,242 @@
+//! Reading search queries: the `ands` of 2018 and the filters and ranks of today, in the core's terms.
+
+use ocellus_core::search::{ConceptTerm, Filter as CoreFilter, Query as CoreQuery, Rank as CoreRank, RankBy, Test};
+use ocellus_core::{Error, Page, Result, Source};
+
+use crate::pb::*;
+use crate::{documents, input_data};
+
+const KM_PER_MILE: f64 = 1.609_344;
+const EARTH_RADIUS_KM: f64 = 6_371.008_8;
+/// A predicted concept without a value counts from here on.
+const DEFAULT_PREDICTED_MIN: f32 = 0.5;
+
+/// All inputs in order of creation.
+pub fn everything(page: Page) -> CoreQuery {
+    CoreQuery { filters: Vec::new(), ranks: Vec::new(), min_score: 0.0, page }
+}
+
+/// A query in either form; both may be mixed.
+pub fn read(query: Query, min_score: f32, page: Page) -> Result<CoreQuery> {
+    let mut found = CoreQuery { min_score, ..everything(page) };
+    for (i, and) in query.ands.into_iter().enumerate() {
+        self::and(and, &format!("query.ands[{i}]"), &mut found)?;
+    }
+    for (i, filter) in query.filters.into_iter().enumerate() {
+        self::filter(filter, &format!("query.filters[{i}]"), &mut found.filters)?;
+    }
+    for (i, rank) in query.ranks.into_iter().enumerate() {
+        self::rank(rank, &format!("query.ranks[{i}]"), &mut found.ranks)?;
+    }
+    Ok(found)
+}
+
+/// One term of 2018: `input` speaks of what users said, `output` of what models saw.
+fn and(and: And, field: &str, found: &mut CoreQuery) -> Result<()> {
+    let negate = and.negate;
+    if let Some(input) = and.input {
+        about_input(input, negate, &format!("{field}.input"), &mut found.filters)?;
+    }
+    if let Some(annotation) = and.annotation {
+        let data = annotation.data.unwrap_or_default();
+        about_data(data, negate, &format!("{field}.annotation.data"), &mut found.filters)?;
+    }
+    let Some(output) = and.output else { return Ok(()) };
+    if let Some(input) = output.input {
+        let by = likeness(&input.id, input.data.as_ref(), &format!("{field}.output.input"))?;
+        found.ranks.extend(by.map(|by| CoreRank { negate, by }));
+    }
+    let concepts = output.data.unwrap_or_default().concepts;
+    predicted(concepts, negate, found);
+    Ok(())
+}
+
+/// A predicted concept both filters and orders: what the model saw clearest comes first.
+fn predicted(concepts: Vec<Concept>, negate: bool, found: &mut CoreQuery) {
+    for concept in &concepts {
+        if !negate && concept.value > 0.0 {
+            let by = RankBy::Predicted { concept: term(concept.clone()) };
+            found.ranks.push(CoreRank { negate: false, by });
+        }
+    }
+    if !concepts.is_empty() {
+        let any = concepts.into_iter().map(term).collect();
+        found.filters.push(CoreFilter { negate, test: Test::Predicted { any, min: DEFAULT_PREDICTED_MIN } });
+    }
+}
+
+/// One filter of today: concepts in one filter are alternatives, filters must all hold.
+fn filter(filter: Filter, field: &str, found: &mut Vec<CoreFilter>) -> Result<()> {
+    if filter.last_updated_time_range.is_some() {
+        return Err(Error::unsupported("filters by time of change are not implemented by this server"));
+    }
+    if let Some(annotation) = filter.annotation {
+        if !annotation.input_id.is_empty() {
+            let test = Test::Ids(vec![annotation.input_id]);
+            found.push(CoreFilter { negate: filter.negate, test });
+        }
+        let data = annotation.data.unwrap_or_default();
+        about_data(data, filter.negate, &format!("{field}.annotation.data"), found)?;
+    }
+    match filter.input {
+        Some(input) => about_input(input, filter.negate, &format!("{field}.input"), found),
+        None => Ok(()),
+    }
+}
+
+fn about_input(input: Input, negate: bool, field: &str, found: &mut Vec<CoreFilter>) -> Result<()> {
+    if !input.id.is_empty() {
+        found.push(CoreFilter { negate, test: Test::Ids(vec![input.id]) });
+    }
+    about_data(input.data.unwrap_or_default(), negate, &format!("{field}.data"), found)
+}
+
+/// What a `data` message asks for: labels, the image itself, metadata, a place.
+fn about_data(data: Data, negate: bool, field: &str, found: &mut Vec<CoreFilter>) -> Result<()> {
+    let mut add = |test| found.push(CoreFilter { negate, test });
+    if !data.concepts.is_empty() {
+        add(Test::Labelled { any: data.concepts.into_iter().map(term).collect() });
+    }
+    if let Some(image) = data.image {
+        // An empty image only says that images are meant.
+        if !image.base64.is_empty() {
+            add(Test::SameImage(Source::Bytes(image.base64.into())));
+        } else if !image.url.is_empty() {
+            add(Test::SourceUrl(image.url));
+        }
+    }
+    if let Some(metadata) = data.metadata {
+        let metadata = documents::from_struct(metadata);
+        if !metadata.is_empty() {
+            add(Test::Metadata(metadata));
+        }
+    }
+    if let Some(geo) = data.geo {
+        add(place(&geo, &format!("{field}.geo"))?);
+    }
+    Ok(())
+}
+
+fn place(geo: &Geo, field: &str) -> Result<Test> {
+    let corners: Vec<_> = geo.geo_box.iter().filter_map(|c| c.geo_point.as_ref()).map(input_data::point).collect();
+    match (&corners[..], &geo.geo_point) {
+        ([a, b], _) => {
+            Ok(Test::GeoBox { a: a.check(&format!("{field}.geo_box"))?, b: b.check(&format!("{field}.geo_box"))? })
+        }
+        ([], Some(point)) => {
+            let center = input_data::point(point).check(&format!("{field}.geo_point"))?;
+            let limit = geo.geo_limit.clone().unwrap_or_default();
+            Ok(Test::GeoWithin { center, limit_km: limit_km(&limit, field)? })
+        }
+        _ => Err(Error::invalid(field, "must have a geo_point with a geo_limit, or a geo_box of two points")),
+    }
+}
+
+fn limit_km(limit: &GeoLimit, field: &str) -> Result<f64> {
+    let value = f64::from(limit.value);
+    let km = match limit.r#type.as_str() {
+        "withinMiles" | "mile" => value * KM_PER_MILE,
+        "withinKilometers" | "kilometer" => value,
+        "withinRadians" | "radian" => value * EARTH_RADIUS_KM,
+        "withinDegrees" | "degree" => value.to_radians() * EARTH_RADIUS_KM,
+        other => {
+            let message = format!(
+                "must be withinMiles, withinKilometers, withinRadians or withinDegrees, not '{other}'"
+            );
+            return Err(Error::invalid(format!("{field}.geo_limit.type"), message));
+        }
+    };
+    if km.is_nan() || km < 0.0 {
+        return Err(Error::invalid(format!("{field}.geo_limit.value"), "must not be below 0"));
+    }
+    Ok(km)
+}
+
+/// One rank of today: likeness to an image, an input or a vector, or the value of a concept.
+fn rank(rank: Rank, field: &str, found: &mut Vec<CoreRank>) -> Result<()> {
+    let Some(annotation) = rank.annotation else { return Ok(()) };
+    let data = annotation.data.unwrap_or_default();
+    let negate = rank.negate;
+    let by = likeness(&annotation.input_id, Some(&data), &format!("{field}.annotation"))?;
+    found.extend(by.map(|by| CoreRank { negate, by }));
+    if data.text.is_some() {
+        return Err(Error::unsupported("ranking by text is not implemented by this server"));
+    }
+    for concept in data.concepts {
+        found.push(CoreRank { negate, by: RankBy::Predicted { concept: term(concept) } });
+    }
+    Ok(())
+}
+
+/// What to be like: the image or vector that is given, else the input of this id.
+fn likeness(id: &str, data: Option<&Data>, field: &str) -> Result<Option<RankBy>> {
+    let vector = data.and_then(|d| d.embeddings.first()).map(|e| &e.vector).filter(|v| !v.is_empty());
+    if let Some(vector) = vector {
+        return Ok(Some(RankBy::Vector(vector.clone())));
+    }
+    let image = data.and_then(|d| d.image.as_ref()).filter(|i| !i.url.is_empty() || !i.base64.is_empty());
+    match image {
+        Some(image) => {
+            let source = input_data::image_source(image, &format!("{field}.data.image"))?;
+            let crop = input_data::crop(&image.crop, &format!("{field}.data.image.crop"))?;
+            Ok(Some(RankBy::Image { source, crop }))
+        }
+        None => Ok((!id.is_empty()).then(|| RankBy::InputId(id.to_owned()))),
+    }
+}
+
+fn term(concept: Concept) -> ConceptTerm {
+    ConceptTerm { id: concept.id, name: concept.name, value: concept.value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn query(json: &str) -> CoreQuery {
+        let service = crate::service::Service::new();
+        let plan = service.plans.get(service.plans.index("clarifai.api.Query").unwrap());
+        let mut bytes = Vec::new();
+        crate::transcode::read(&service.plans, plan, json.as_bytes(), &mut bytes).unwrap();
+        let query = <Query as prost::Message>::decode(&bytes[..]).unwrap();
+        read(query, 0.0, Page::first(20)).unwrap()
+    }
+
+    #[test]
+    fn the_terms_of_2018_become_filters_and_ranks() {
+        let dog = ConceptTerm { id: "dog".to_owned(), name: String::new(), value: 1.0 };
+        let found = query(
+            r#"{"ands":[
+                {"input":{"data":{"concepts":[{"id":"dog"}]}},"negate":true},
+                {"output":{"input":{"data":{"image":{"url":"http://x/a.jpg"}}}}},
+                {"output":{"data":{"concepts":[{"id":"dog","value":true}]}}},
+                {"input":{"data":{"geo":{"geo_point":{"longitude":-30,"latitude":40},"geo_limit":{"type":"withinMiles","value":1}}}}}
+            ]}"#,
+        );
+        assert_eq!(found.filters[0], CoreFilter { negate: true, test: Test::Labelled { any: vec![dog.clone()] } });
+        assert!(matches!(&found.filters[1].test, Test::Predicted { any, .. } if any[0] == dog));
+        assert!(matches!(found.filters[2].test, Test::GeoWithin { limit_km, .. } if (limit_km - 1.609).abs() < 0.001));
+        assert!(matches!(&found.ranks[0].by, RankBy::Image { source: Source::Url(url), .. } if url == "http://x/a.jpg"));
+        assert!(matches!(&found.ranks[1].by, RankBy::Predicted { .. }));
+    }
+
+    #[test]
+    fn the_filters_and_ranks_of_today_are_read() {
+        let found = query(
+            r#"{"filters":[{"annotation":{"data":{"concepts":[{"id":"a","value":1},{"id":"b","value":1}]}}},
+                           {"input":{"data":{"metadata":{"k":{"l":1}}}},"negate":true}],
+                "ranks":[{"annotation":{"input_id":"i"}},{"negate":true,"annotation":{"data":{"image":{"base64":"dHJ1ZQ=="}}}}]}"#,
+        );
+        assert!(matches!(&found.filters[0].test, Test::Labelled { any } if any.len() == 2));
+        assert!(found.filters[1].negate && matches!(&found.filters[1].test, Test::Metadata(_)));
+        assert_eq!(found.ranks[0].by, RankBy::InputId("i".to_owned()));
+        assert!(found.ranks[1].negate);
+    }
+
+    #[test]
+    fn a_place_without_a_known_limit_is_refused() {
+        let geo = Geo { geo_point: Some(GeoPoint::default()), ..Default::default() };
+        assert!(place(&geo, "geo").is_err());
+        assert!(place(&Geo::default(), "geo").is_err());
+    }
+}

@@ -1,0 +1,144 @@
+//! The table of every RPC this server answers, and the context a handler gets.
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::HeaderMap;
+use ocellus_core::{AccountCtx, AppCtx, Caller, Error, Platform, Result, Scope};
+use prost::Message;
+
+use crate::pb::status::{BaseResponse, Status, StatusCode};
+use crate::pb::*;
+use crate::status as statuses;
+
+/// Answers one RPC: encoded request in, encoded answer out.
+pub type Handler = fn(Cx, Bytes) -> BoxFuture<'static, Result<Reply>>;
+
+/// An encoded answer with the code of its status, which decides the HTTP status.
+pub struct Reply {
+    pub code: i32,
+    pub body: Bytes,
+}
+
+/// The generation of a client, where generations expect different things of the same call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Era {
+    /// The Python 2.x and JavaScript 2.x clients of 2018 and 2019.
+    Y2019,
+    /// Everything since 2020.
+    Current,
+}
+
+impl Era {
+    /// The old clients name themselves in a header; newer ones use other headers.
+    pub fn of(headers: &HeaderMap) -> Self {
+        let client = headers.get("x-clarifai-client").and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let old = ["python:2.", "js:2."].iter().any(|prefix| client.starts_with(prefix));
+        if old { Self::Y2019 } else { Self::Current }
+    }
+}
+
+/// What a handler knows of its call besides the request.
+pub struct Cx {
+    pub platform: Platform,
+    /// Absent only for RPCs open to everybody.
+    pub caller: Option<Caller>,
+    /// Scopes the RPC asks for, from the proto.
+    pub needs: std::sync::Arc<[Scope]>,
+    pub era: Era,
+    /// How this caller reaches the server, such as `http://127.0.0.1:8080`; no slash at the end.
+    pub base_url: String,
+    pub headers: HeaderMap,
+    pub request_id: String,
+}
+
+impl Cx {
+    /// Opens the app that the request names, or the key's own.
+    pub async fn app(&self, ids: Option<UserAppIdSet>) -> Result<AppCtx> {
+        let ids = ids.unwrap_or_default();
+        self.platform.app(self.caller()?, &ids.user_id, &ids.app_id, &self.needs).await
+    }
+
+    /// Opens the account that the request names, or the key's own.
+    pub async fn account(&self, ids: Option<UserAppIdSet>) -> Result<AccountCtx> {
+        let ids = ids.unwrap_or_default();
+        self.platform.account(self.caller()?, &ids.user_id, &self.needs).await
+    }
+
+    pub fn caller(&self) -> Result<&Caller> {
+        self.caller.as_ref().ok_or_else(|| Error::unauthenticated("no key came with the request"))
+    }
+
+    /// A status in the words of the client's generation.
+    pub fn status(&self, code: StatusCode) -> Status {
+        statuses::of(self.era, code)
+    }
+}
+
+macro_rules! rpcs {
+    ($($rpc:ident($req:ty) -> $resp:ty = $module:ident::$function:ident;)*) => {
+        /// The handler of an RPC, if it is built.
+        pub fn handler(rpc: &str) -> Option<Handler> {
+            match rpc {
+                $(stringify!($rpc) => Some(|cx, body| {
+                    Box::pin(async move {
+                        let request = <$req>::decode(body)
+                            .map_err(|e| Error::new(ocellus_core::Kind::Invalid, format!("the request is not a valid message: {e}")))?;
+                        let request_id = cx.request_id.clone();
+                        let mut answer: $resp = crate::$module::$function(cx, request).await?;
+                        let status = answer.status.get_or_insert_default();
+                        status.req_id = request_id;
+                        Ok(Reply { code: status.code, body: answer.encode_to_vec().into() })
+                    })
+                }),)*
+                _ => None,
+            }
+        }
+    };
+}
+
+// One line per RPC, in the vendor's order. REST and gRPC both end here.
+rpcs! {
+    GetConcept(GetConceptRequest) -> SingleConceptResponse = concepts::get_concept;
+    ListConcepts(ListConceptsRequest) -> MultiConceptResponse = concepts::list_concepts;
+    ListModelConcepts(ListModelConceptsRequest) -> MultiConceptResponse = models::list_model_concepts;
+    PostConceptsSearches(PostConceptsSearchesRequest) -> MultiConceptResponse = concepts::post_concepts_searches;
+    PostConcepts(PostConceptsRequest) -> MultiConceptResponse = concepts::post_concepts;
+    PatchConcepts(PatchConceptsRequest) -> MultiConceptResponse = concepts::patch_concepts;
+    GetInputCount(GetInputCountRequest) -> SingleInputCountResponse = inputs::get_input_count;
+    StreamInputs(StreamInputsRequest) -> MultiInputResponse = inputs::stream_inputs;
+    GetInput(GetInputRequest) -> SingleInputResponse = inputs::get_input;
+    ListInputs(ListInputsRequest) -> MultiInputResponse = inputs::list_inputs;
+    PostInputs(PostInputsRequest) -> MultiInputResponse = inputs::post_inputs;
+    PatchInputs(PatchInputsRequest) -> MultiInputResponse = inputs::patch_inputs;
+    DeleteInput(DeleteInputRequest) -> BaseResponse = inputs::delete_input;
+    DeleteInputs(DeleteInputsRequest) -> BaseResponse = inputs::delete_inputs;
+    PostInputsSearches(PostInputsSearchesRequest) -> MultiSearchResponse = searches::post_inputs_searches;
+    PostModelOutputs(PostModelOutputsRequest) -> MultiOutputResponse = outputs::post_model_outputs;
+    PostAnnotationsSearches(PostAnnotationsSearchesRequest) -> MultiSearchResponse = searches::post_annotations_searches;
+    GetModel(GetModelRequest) -> SingleModelResponse = models::get_model;
+    GetModelOutputInfo(GetModelRequest) -> SingleModelResponse = models::get_model_output_info;
+    ListModels(ListModelsRequest) -> MultiModelResponse = models::list_models;
+    PostModelsSearches(PostModelsSearchesRequest) -> MultiModelResponse = models::post_models_searches;
+    GetModelVersion(GetModelVersionRequest) -> SingleModelVersionResponse = models::get_model_version;
+    ListModelVersions(ListModelVersionsRequest) -> MultiModelVersionResponse = models::list_model_versions;
+    GetKey(GetKeyRequest) -> SingleKeyResponse = keys::get_key;
+    ListKeys(ListKeysRequest) -> MultiKeyResponse = keys::list_keys;
+    ListAppKeys(ListAppKeysRequest) -> MultiKeyResponse = keys::list_app_keys;
+    DeleteKey(DeleteKeyRequest) -> BaseResponse = keys::delete_key;
+    PostKeys(PostKeysRequest) -> MultiKeyResponse = keys::post_keys;
+    PatchKeys(PatchKeysRequest) -> MultiKeyResponse = keys::patch_keys;
+    MyScopes(MyScopesRequest) -> MultiScopeResponse = scopes::my_scopes;
+    ListScopes(ListScopesRequest) -> MultiScopeDepsResponse = scopes::list_scopes;
+    GetApp(GetAppRequest) -> SingleAppResponse = apps::get_app;
+    ListApps(ListAppsRequest) -> MultiAppResponse = apps::list_apps;
+    DeleteApp(DeleteAppRequest) -> BaseResponse = apps::delete_app;
+    PostApps(PostAppsRequest) -> MultiAppResponse = apps::post_apps;
+    PatchApps(PatchAppsRequest) -> MultiAppResponse = apps::patch_apps;
+    PatchApp(PatchAppRequest) -> SingleAppResponse = apps::patch_app;
+    GetUser(GetUserRequest) -> SingleUserResponse = users::get_user;
+    PostSearches(PostSearchesRequest) -> MultiSearchResponse = searches::post_searches;
+    ListStatusCodes(ListStatusCodesRequest) -> MultiStatusCodeResponse = status_codes::list_status_codes;
+    GetStatusCode(GetStatusCodeRequest) -> SingleStatusCodeResponse = status_codes::get_status_code;
+    PostToken(PostTokenRequest) -> SingleTokenResponse = tokens::post_token;
+    GetHealthz(GetHealthzRequest) -> GetHealthzResponse = health::get_healthz;
+}

@@ -1,0 +1,8 @@
+//! The dialect as a whole, in process, over every database there is.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod grpc;
+mod routes;
+mod scenarios;
+mod world;

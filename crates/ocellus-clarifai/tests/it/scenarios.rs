@@ -1,0 +1,69 @@
+//! One test for every file of `scenarios/clarifai`, on every database.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use ocellus_core::testing::TestPlatform;
+use ocellus_http::scenario;
+
+use crate::world;
+
+fn folder() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/clarifai"))
+}
+
+async fn run(file: &str) {
+    for test in TestPlatform::all().await {
+        let world = world::world(&test).await;
+        if let Err(report) = scenario::run_file(&world, &folder().join(file)).await {
+            panic!("{report}");
+        }
+    }
+}
+
+macro_rules! scenarios {
+    ($($name:ident = $file:literal;)*) => {
+        $(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $name() {
+                run($file).await;
+            }
+        )*
+
+        const FILES: &[&str] = &[$($file),*];
+    };
+}
+
+scenarios! {
+    keys_and_paths = "01-keys-and-paths.txt";
+    tokens = "02-tokens.txt";
+    apps = "03-apps.txt";
+    keys_and_scopes = "04-keys-and-scopes.txt";
+    concepts = "05-concepts.txt";
+    inputs_one_by_one = "06-inputs-one-by-one.txt";
+    inputs_what_goes_wrong = "07-inputs-what-goes-wrong.txt";
+    inputs_lists = "08-inputs-lists.txt";
+    inputs_patch = "09-inputs-patch.txt";
+    inputs_delete = "10-inputs-delete.txt";
+    models = "11-models.txt";
+    outputs = "12-outputs.txt";
+    outputs_what_goes_wrong = "13-outputs-what-goes-wrong.txt";
+    searches_of_2018 = "14-searches-of-2018.txt";
+    searches_of_today = "15-searches-of-today.txt";
+    another_account = "16-another-account.txt";
+    two_writers = "17-two-writers.txt";
+    hosted_images = "18-hosted-images.txt";
+    json_of_every_era = "19-json-of-every-era.txt";
+}
+
+#[test]
+fn every_scenario_file_is_run() {
+    let found: BTreeSet<String> = scenario::files_in(&folder())
+        .unwrap()
+        .iter()
+        .filter_map(|path| path.file_name())
+        .map(|name| name.to_string_lossy().into_owned())
+        .collect();
+    let listed: BTreeSet<String> = FILES.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(found, listed);
+}
