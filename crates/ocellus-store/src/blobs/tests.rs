@@ -1,5 +1,5 @@
-//! Tests of the blobs, over a folder always and over S3 when `OCELLUS_TEST_S3` names a bucket
-//! (`scripts` of the crate: `tests/s3.sh`).
+//! Tests of the blobs, over a folder always, and over S3 when `OCELLUS_TEST_S3` names a bucket; then a
+//! bucket that does not answer is a failure. `tests/s3.sh` in this crate starts a server for it.
 
 use super::*;
 
@@ -164,6 +164,15 @@ async fn putting_a_blob_again_renews_its_time() {
     assert_eq!(blobs.list("", 1).await.unwrap()[0].modified_at_us, 1_000_000_000_000_000);
     blobs.put(Bytes::from_static(b"x")).await.unwrap();
     assert!(blobs.list("", 1).await.unwrap()[0].modified_at_us > 1_600_000_000_000_000);
+}
+
+#[tokio::test]
+async fn a_bucket_that_is_not_there_is_said_at_the_start() {
+    let Ok(url) = std::env::var(S3_VARIABLE) else { return };
+    let mut url = url::Url::parse(&url).unwrap();
+    url.set_host(Some("no-such-bucket")).unwrap();
+    let error = Blobs::open(&StoreConfig::new("", url)).await.err().unwrap();
+    assert_eq!(error, Error::Blob("there is no bucket no-such-bucket".to_owned()));
 }
 
 #[tokio::test]
