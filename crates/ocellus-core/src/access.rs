@@ -2,6 +2,8 @@
 
 mod cache;
 mod scope;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use cache::CallerCache;
 pub use scope::{Scope, ScopeSet};

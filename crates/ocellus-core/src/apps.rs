@@ -1,5 +1,8 @@
 //! Apps: the boxes that keep one set of inputs, concepts and models apart from every other.
 
+#[cfg(test)]
+mod tests;
+
 use ocellus_store as store;
 
 use crate::accounts::check_id;

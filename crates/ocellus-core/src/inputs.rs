@@ -7,6 +7,8 @@ mod labels;
 mod list;
 mod patch;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 pub use create::create;
 pub use delete::{delete, delete_all};

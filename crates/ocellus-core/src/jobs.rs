@@ -8,6 +8,8 @@ pub(crate) mod delete_app;
 pub(crate) mod gc_blobs;
 pub(crate) mod process_input;
 mod runner;
+#[cfg(test)]
+mod tests;
 
 use futures_util::future::BoxFuture;
 use ocellus_store as store;
@@ -79,7 +81,13 @@ pub(crate) struct JobKind {
 }
 
 /// Every kind of job.
-pub(crate) const REGISTRY: &[JobKind] = &[process_input::KIND, delete_app::KIND, gc_blobs::KIND];
+pub(crate) const REGISTRY: &[JobKind] = &[
+    process_input::KIND,
+    delete_app::KIND,
+    gc_blobs::KIND,
+    #[cfg(test)]
+    tests::PROBE,
+];
 
 /// A job about to be written.
 pub(crate) struct NewJob {
