@@ -1,11 +1,11 @@
 //! Signing in with a client id and secret, and the guard that asks every other operation for a token.
 
 use axum::Json;
-use axum::extract::{OriginalUri, Request, State};
+use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use http::header;
+use http::{Uri, header};
 use ocellus_core::{Kind, Platform};
 use ocellus_http::AccessNote;
 use serde::Deserialize;
@@ -23,7 +23,7 @@ struct LoginParams {
 /// `POST /api/auth/token`. The SDK reads `data.access_token`, the SaaS of 2020 a bare `access_token`; both are there.
 pub(crate) async fn login(
     State(platform): State<Platform>,
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     body: Bytes,
 ) -> Result<Json<Value>, WireError> {
     let path = uri.path();
@@ -57,7 +57,7 @@ pub(crate) async fn get_version() -> Json<Value> {
 /// Middleware: lets a request with a valid bearer token pass.
 pub(crate) async fn require_token(
     State(platform): State<Platform>,
-    OriginalUri(uri): OriginalUri,
+    uri: Uri,
     request: Request,
     next: Next,
 ) -> Response {

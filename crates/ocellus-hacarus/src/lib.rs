@@ -10,10 +10,10 @@ mod error;
 mod routes;
 
 use axum::Router;
-use axum::extract::OriginalUri;
+
 use axum::middleware::from_fn_with_state;
 use axum::routing::{MethodFilter, get, on, post};
-use http::{HeaderMap, Method};
+use http::{HeaderMap, Method, Uri};
 use ocellus_core::Platform;
 use ocellus_http::RouteInfo;
 
@@ -36,7 +36,7 @@ pub fn routes() -> Vec<RouteInfo> {
     routes::ALL.iter().map(routes::Route::info).collect()
 }
 
-async fn not_implemented(headers: HeaderMap, OriginalUri(uri): OriginalUri) -> WireError {
+async fn not_implemented(headers: HeaderMap, uri: Uri) -> WireError {
     WireError::not_implemented(uri.path(), Language::of(&headers))
 }
 
