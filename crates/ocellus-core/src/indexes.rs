@@ -1,6 +1,23 @@
 //! The vector indexes in memory, one per app and vector space, kept in step with the rows they are derived from.
 
+mod snapshot;
+mod space;
+mod table;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use ocellus_store::Store;
+use parking_lot::Mutex;
+
+use crate::Result;
+use snapshot::Files;
+pub(crate) use space::{Found, Space};
+pub(crate) use table::Table;
 
 /// How indexes behave; a section of the configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +30,7 @@ pub struct IndexConfig {
     pub exact_below: usize,
     /// From this many vectors on an index is snapshotted.
     pub snapshot_above: usize,
-    /// Threads that build an approximate index.
+    /// Approximate indexes that are built at the same time, each by one thread.
     pub build_threads: usize,
 }
 
@@ -24,21 +41,99 @@ impl Default for IndexConfig {
 }
 
 /// All indexes of the process.
-pub struct Indexes {}
+pub struct Indexes {
+    shared: Arc<Shared>,
+    spaces: Mutex<HashMap<SpaceKey, Arc<Space>>>,
+    clock: AtomicU64,
+}
+
+/// What every index needs to know.
+pub(crate) struct Shared {
+    pub dir: PathBuf,
+    pub config: IndexConfig,
+    /// Limits how many approximate indexes are built at once.
+    pub builders: Mutex<usize>,
+}
+
+/// Names an index.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SpaceKey {
+    /// The app's internal id.
+    pub app_uid: String,
+    /// The model version that made the vectors.
+    pub space: String,
+}
 
 impl Indexes {
-    /// Indexes with their snapshots below `dir`.
-    pub fn new(_dir: PathBuf, _config: IndexConfig) -> Self {
-        todo!()
+    /// Indexes with their snapshots below `dir`, which is made when the first one is written.
+    pub fn new(dir: PathBuf, config: IndexConfig) -> Self {
+        let shared = Arc::new(Shared { dir, config, builders: Mutex::new(0) });
+        Self { shared, spaces: Mutex::new(HashMap::new()), clock: AtomicU64::new(0) }
+    }
+
+    /// The index of a space, holding everything that was committed before the call.
+    pub(crate) async fn current(&self, store: &Store, app_uid: &str, space: &str) -> Result<Arc<Space>> {
+        let key = SpaceKey { app_uid: app_uid.to_owned(), space: space.to_owned() };
+        let index = {
+            let mut spaces = self.spaces.lock();
+            let index = spaces.entry(key.clone()).or_insert_with(|| Arc::new(Space::new(key, &self.shared)));
+            index.last_used.store(self.clock.fetch_add(1, Ordering::Relaxed), Ordering::Relaxed);
+            Arc::clone(index)
+        };
+        if index.catch_up(store).await? {
+            self.make_room(&index);
+        }
+        index.tend();
+        Ok(index)
     }
 
     /// Writes a snapshot of every index that changed since its last one.
     pub async fn snapshot_all(&self) {
-        todo!()
+        let spaces: Vec<Arc<Space>> = self.spaces.lock().values().cloned().collect();
+        let save = tokio::task::spawn_blocking(move || spaces.iter().for_each(|space| space.save_if_changed(1)));
+        if let Err(err) = save.await {
+            tracing::warn!(%err, "writing index snapshots failed");
+        }
     }
 
     /// Forgets the indexes of an app, snapshots included.
-    pub fn forget(&self, _app_uid: &str) {
-        todo!()
+    pub fn forget(&self, app_uid: &str) {
+        self.spaces.lock().retain(|key, space| {
+            if key.app_uid == app_uid {
+                space.forget();
+            }
+            key.app_uid != app_uid
+        });
+        Files::delete_app(&self.shared.dir, app_uid);
+    }
+
+    /// Bytes held by all indexes.
+    pub fn memory_bytes(&self) -> u64 {
+        self.spaces.lock().values().map(|space| space.memory_bytes()).sum()
+    }
+
+    /// Unloads what was not used for longest until the rest fits; never the one that is wanted now or one in use.
+    fn make_room(&self, wanted: &Arc<Space>) {
+        let mut spaces = self.spaces.lock();
+        loop {
+            let held: u64 = spaces.values().map(|space| space.memory_bytes()).sum();
+            if held <= self.shared.config.memory_bytes {
+                return;
+            }
+            let idle = spaces.iter().filter(|(_, space)| !Arc::ptr_eq(space, wanted) && Arc::strong_count(space) == 1);
+            let oldest = idle.min_by_key(|(_, space)| space.last_used.load(Ordering::Relaxed));
+            let Some(key) = oldest.map(|(key, _)| key.clone()) else { return };
+            if let Some(space) = spaces.remove(&key) {
+                tracing::info!(app = key.app_uid, "unloading a vector index to make room");
+                tokio::task::spawn_blocking(move || space.save_if_changed(1));
+            }
+        }
+    }
+
+    /// Drops the indexes from memory as the end of the process would, after writing their snapshots.
+    #[cfg(test)]
+    pub async fn unload_all(&self) {
+        self.snapshot_all().await;
+        self.spaces.lock().clear();
     }
 }

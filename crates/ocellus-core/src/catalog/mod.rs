@@ -1,15 +1,35 @@
 //! The public models: which there are, under which ids, and whether their weights are installed.
 
+mod labels;
+mod manifest;
+
+use std::collections::HashMap;
+use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
 
 use ocellus_algo::preprocess::Spec;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
-use crate::Result;
+pub use labels::{Labels, PublicConcept};
+
 use crate::engine::ModelFile;
+use crate::{Error, Result};
+use manifest::{Manifest, Model, Weights};
+
+const MANIFEST: &str = include_str!("../../../../models/manifest.toml");
+/// The tables that the manifest names, by path within `models/`.
+const TABLES: [(&str, &str); 2] = [
+    ("labels/general.tsv", include_str!("../../../../models/labels/general.tsv")),
+    ("labels/groups.tsv", include_str!("../../../../models/labels/groups.tsv")),
+];
+/// When the models were first published with this product: 2026-11-24. Clients want to see a date that does not move.
+const PUBLISHED_AT_US: i64 = 1_795_478_400_000_000;
 
 /// What a model does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ModelTask {
     /// Says which concepts an image shows.
     Concepts,
@@ -21,22 +41,6 @@ pub enum ModelTask {
     Focus,
     /// Tells whether two images show the same picture.
     NearDuplicate,
-}
-
-/// A concept that a public model knows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct PublicConcept {
-    /// Stable id.
-    pub id: String,
-    /// Readable name, English.
-    pub name: String,
-}
-
-/// The concepts of a model and how they follow from its outputs.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Labels {
-    /// One per output of the model, in order, then the groups.
-    pub concepts: Vec<PublicConcept>,
 }
 
 /// A public model.
@@ -60,8 +64,14 @@ pub struct ModelSpec {
     pub model_type_id: String,
     /// Weights, if it needs any.
     pub file: Option<ModelFile>,
+    /// SHA-256 of the weights, in hex.
+    pub file_sha256: Option<String>,
     /// How an image becomes its input.
     pub preprocess: Option<Spec>,
+    /// Which output of the weights is this model's answer.
+    pub output_idx: usize,
+    /// Length of its vectors, if it gives vectors.
+    pub dimensions: Option<usize>,
     /// Its concepts, if it has any.
     pub labels: Arc<Labels>,
     /// SPDX expression or the distributor's words.
@@ -75,46 +85,205 @@ pub struct ModelSpec {
 impl ModelSpec {
     /// The id of the current version.
     pub fn version_id(&self) -> &str {
-        &self.version_ids[0]
+        self.version_ids.first().map_or("", String::as_str)
     }
 
-    /// Whether the weights are on the disk, or none are needed. Looks at the disk.
+    /// Size of the weights; 0 if it needs none.
+    pub fn size_bytes(&self) -> u64 {
+        self.file.as_ref().map_or(0, |file| file.size_bytes)
+    }
+
+    /// Whether the weights are on the disk with the right size, or none are needed. Looks at the disk, reads nothing.
     pub fn installed(&self) -> bool {
-        todo!()
+        let Some(file) = &self.file else { return true };
+        std::fs::metadata(&file.path).is_ok_and(|found| found.len() == file.size_bytes)
+    }
+
+    /// Whether the model answers to this id, alias or name.
+    fn is_called(&self, key: &str) -> bool {
+        self.id == key || self.name == key || self.aliases.iter().any(|alias| alias == key)
     }
 }
 
 /// All public models.
-pub struct Catalog {}
+pub struct Catalog {
+    models: Vec<Arc<ModelSpec>>,
+    general: usize,
+    embedding: usize,
+}
 
 impl Catalog {
-    /// Reads the built-in manifest; weights are expected below `models_dir`.
-    pub fn open(_models_dir: &Path) -> Result<Self> {
-        todo!()
+    /// Reads the built-in manifest; weights are expected below `models_dir`, each in a folder named by its hash.
+    pub fn open(models_dir: &Path) -> Result<Self> {
+        Self::read(MANIFEST, &TABLES, models_dir)
+            .map_err(|text| Error::internal(anyhow::anyhow!("the built-in manifest of models cannot be used: {text}")))
+    }
+
+    fn read(manifest: &str, tables: &[(&str, &str)], models_dir: &Path) -> Result<Self, String> {
+        let manifest: Manifest = toml::from_str(manifest).map_err(|err| err.to_string())?;
+        let weights: HashMap<&str, &Weights> = manifest.weights.iter().map(|w| (w.id.as_str(), w)).collect();
+        let tables: HashMap<&str, &str> = tables.iter().copied().collect();
+        let mut models = Vec::new();
+        for model in manifest.model {
+            let weights = match &model.weights {
+                None => None,
+                Some(id) => Some(*weights.get(id.as_str()).ok_or_else(|| format!("weights {id} are not listed"))?),
+            };
+            models.push(Arc::new(spec(model, weights, &tables, models_dir)?));
+        }
+        let position = |task| {
+            let found = models.iter().position(|model| model.task == task);
+            found.ok_or_else(|| format!("there is no model for {task:?}"))
+        };
+        Ok(Self { general: position(ModelTask::Concepts)?, embedding: position(ModelTask::Embedding)?, models })
     }
 
     /// The model with this id, alias or name.
-    pub fn find(&self, _key: &str) -> Option<&Arc<ModelSpec>> {
-        todo!()
+    pub fn find(&self, key: &str) -> Option<&Arc<ModelSpec>> {
+        // An id of one model wins over a name of another.
+        self.models.iter().find(|model| model.id == key).or_else(|| self.models.iter().find(|model| model.is_called(key)))
     }
 
     /// All models, in the order of the manifest.
     pub fn list(&self) -> &[Arc<ModelSpec>] {
-        todo!()
+        &self.models
     }
 
     /// The model that says which concepts an image shows.
     pub fn general(&self) -> &Arc<ModelSpec> {
-        todo!()
+        &self.models[self.general]
     }
 
     /// The model that describes an image as a vector.
     pub fn embedding(&self) -> &Arc<ModelSpec> {
-        todo!()
+        &self.models[self.embedding]
     }
 
-    /// Reads every installed weight file and compares its hash; the faults found, in words that say how to mend them.
+    /// Reads every weight file and compares its hash; the faults found, in words that say how to mend them. Blocks.
     pub fn verify(&self) -> Vec<String> {
-        todo!()
+        let mut seen = Vec::new();
+        let mut faults = Vec::new();
+        for model in &self.models {
+            let (Some(file), Some(expected)) = (&model.file, &model.file_sha256) else { continue };
+            if seen.contains(&&file.path) {
+                continue;
+            }
+            seen.push(&file.path);
+            let path = file.path.display();
+            match sha256_of(&file.path) {
+                Ok(found) if found == *expected => {}
+                Ok(_) => faults.push(format!("the weight file {path} was altered; delete it and run `make setup`")),
+                Err(err) => faults.push(format!("the weight file {path} cannot be read ({err}); run `make setup`")),
+            }
+        }
+        faults
+    }
+}
+
+fn spec(
+    model: Model,
+    weights: Option<&Weights>,
+    tables: &HashMap<&str, &str>,
+    models_dir: &Path,
+) -> Result<ModelSpec, String> {
+    if model.versions.is_empty() {
+        return Err(format!("model {} has no version", model.id));
+    }
+    let file = weights.map(|w| ModelFile {
+        id: w.id.clone(),
+        path: models_dir.join(&w.sha256).join(&w.file),
+        size_bytes: w.size,
+        batches: w.batches,
+    });
+    let output_idx = match (weights, &model.output) {
+        (Some(w), Some(output)) => {
+            let found = w.outputs.iter().position(|name| name == output);
+            found.ok_or_else(|| format!("weights {} have no output {output}", w.id))?
+        }
+        _ => 0,
+    };
+    let display_name = model.display_name.unwrap_or_else(|| model.name.clone());
+    Ok(ModelSpec {
+        labels: Arc::new(read_labels(model.labels.as_deref(), model.groups.as_deref(), tables)?),
+        preprocess: weights.map(|w| w.preprocess.clone()),
+        file_sha256: weights.map(|w| w.sha256.clone()),
+        file,
+        output_idx,
+        dimensions: model.dimensions,
+        licence: model.licence.or_else(|| weights.map(|w| w.licence.clone())).unwrap_or_default(),
+        commercial: weights.is_none_or(|w| w.commercial_use),
+        created_at_us: PUBLISHED_AT_US,
+        id: model.id,
+        aliases: model.aliases,
+        name: model.name,
+        display_name,
+        description: model.description,
+        version_ids: model.versions,
+        task: model.task,
+        model_type_id: model.model_type_id,
+    })
+}
+
+fn read_labels(classes: Option<&str>, groups: Option<&str>, tables: &HashMap<&str, &str>) -> Result<Labels, String> {
+    let Some(classes) = classes else { return Ok(Labels::default()) };
+    let table = |path: &str| tables.get(path).copied().ok_or_else(|| format!("table {path} is not built in"));
+    let groups = groups.map_or(Ok(""), table)?;
+    Labels::parse(table(classes)?, groups).map_err(|text| format!("{path}: {text}", path = classes))
+}
+
+fn sha256_of(path: &Path) -> std::io::Result<String> {
+    let mut file = std::fs::File::open(path)?;
+    let mut hash = Sha256::new();
+    let mut chunk = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut chunk)? {
+            0 => return Ok(hex::encode(hash.finalize())),
+            n => hash.update(&chunk[..n]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_built_in_manifest_offers_the_models_that_clients_know() {
+        let catalog = Catalog::open(Path::new("/nowhere")).unwrap();
+        let table = [
+            ("aaa03c23b3724a16a56b629203edc62c", ModelTask::Concepts),
+            ("general-image-recognition", ModelTask::Concepts),
+            ("general-v1.3", ModelTask::Concepts),
+            ("bbb5f41425b8468d9b7a554ff10f8581", ModelTask::Embedding),
+            ("eeed0b6733a644cea07cf4c60f87ebb7", ModelTask::Color),
+            ("c2cf7cecd8a6427da375b9f35fcd2381", ModelTask::Focus),
+            ("near-duplicate", ModelTask::NearDuplicate),
+        ];
+        for (key, task) in table {
+            assert_eq!(catalog.find(key).unwrap().task, task, "{key}");
+        }
+        assert!(catalog.find("bd367be194cf45149e75f01d59f77ba7").is_none(), "no food model is offered without one");
+        let general = catalog.general();
+        assert_eq!(general.version_id(), "aa9ca48295b37401f8af92ad1af0d91d");
+        assert_eq!(general.labels.n_outputs(), 1000);
+        assert_eq!(general.labels.by_id("ai_8S2Vq3cR").unwrap().name, "dog");
+        assert_ne!(general.output_idx, catalog.embedding().output_idx);
+        assert!(catalog.list().iter().all(|model| model.file.is_none() || !model.installed()));
+    }
+
+    #[test]
+    fn a_missing_or_altered_weight_file_is_named_with_the_cure() {
+        let dir = tempfile::tempdir().unwrap();
+        let catalog = Catalog::open(dir.path()).unwrap();
+        let path = catalog.general().file.as_ref().unwrap().path.clone();
+        let shown = path.display().to_string();
+        let missing = catalog.verify();
+        assert_eq!(missing.len(), 1, "one file serves several models");
+        assert!(missing[0].contains(&shown) && missing[0].contains("make setup"), "{missing:?}");
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, "not weights").unwrap();
+        let altered = catalog.verify();
+        assert!(altered[0].contains(&shown) && altered[0].contains("altered"), "{altered:?}");
+        assert!(!catalog.general().installed());
     }
 }

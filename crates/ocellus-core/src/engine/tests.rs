@@ -1,7 +1,8 @@
 //! The engine with models made of closures: order, batches, limits, callers that leave, panics and unloading.
 
 use std::sync::mpsc;
-use std::time::Duration;
+use std::sync::atomic::AtomicUsize;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -13,10 +14,12 @@ use crate::Kind;
 struct Fake {
     gate: Option<Arc<Mutex<mpsc::Receiver<()>>>>,
     batches: Arc<Mutex<Vec<usize>>>,
+    started: Arc<AtomicUsize>,
 }
 
 impl Run for Fake {
     fn run(&mut self, input: &Tensor) -> Result<Vec<Tensor>> {
+        self.started.fetch_add(1, Ordering::SeqCst);
         if let Some(gate) = &self.gate {
             gate.lock().recv().unwrap();
         }
@@ -31,6 +34,7 @@ impl Run for Fake {
 struct FakeOpener {
     gate: Option<Arc<Mutex<mpsc::Receiver<()>>>>,
     batches: Arc<Mutex<Vec<usize>>>,
+    started: Arc<AtomicUsize>,
     opened: Arc<Mutex<Vec<String>>>,
     broken: Arc<Mutex<bool>>,
 }
@@ -41,7 +45,8 @@ impl Opener for FakeOpener {
             return Err(Error::unavailable("the weight file is missing"));
         }
         self.opened.lock().push(model.id.clone());
-        Ok(Box::new(Fake { gate: self.gate.clone(), batches: Arc::clone(&self.batches) }))
+        let (batches, started) = (Arc::clone(&self.batches), Arc::clone(&self.started));
+        Ok(Box::new(Fake { gate: self.gate.clone(), batches, started }))
     }
 }
 
@@ -58,20 +63,19 @@ fn one_worker() -> EngineConfig {
 }
 
 async fn until(mut done: impl FnMut() -> bool) {
-    for _ in 0..100_000 {
-        if done() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_micros(100)).await;
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !done() {
+        assert!(Instant::now() < deadline, "what was waited for did not happen");
+        tokio::task::yield_now().await;
+        std::thread::yield_now();
     }
-    panic!("what was waited for did not happen");
 }
 
 #[tokio::test]
 async fn what_arrives_meanwhile_is_run_in_batches_and_every_caller_gets_its_own_row() {
     let (open, gate) = mpsc::channel();
     let opener = FakeOpener { gate: Some(Arc::new(Mutex::new(gate))), ..FakeOpener::default() };
-    let batches = Arc::clone(&opener.batches);
+    let (batches, started) = (Arc::clone(&opener.batches), Arc::clone(&opener.started));
     let config = EngineConfig { max_batch: 4, ..one_worker() };
     let engine = Arc::new(Engine::with_opener(config, Arc::new(opener)));
     let mut answers = Vec::new();
@@ -79,8 +83,8 @@ async fn what_arrives_meanwhile_is_run_in_batches_and_every_caller_gets_its_own_
         let here = Arc::clone(&engine);
         answers.push(tokio::spawn(async move { here.run(&model("m"), tensor(f32::from(i))).await }));
         // One in the worker's hands, the others waiting in order.
-        let expected = usize::from(i);
-        until(|| engine.stats().n_waiting == expected).await;
+        let n_waiting = usize::from(i);
+        until(|| started.load(Ordering::SeqCst) == 1 && engine.stats().n_waiting == n_waiting).await;
     }
     for _ in 0..3 {
         open.send(()).unwrap();
@@ -97,7 +101,7 @@ async fn what_arrives_meanwhile_is_run_in_batches_and_every_caller_gets_its_own_
 async fn different_shapes_never_share_a_batch() {
     let (open, gate) = mpsc::channel();
     let opener = FakeOpener { gate: Some(Arc::new(Mutex::new(gate))), ..FakeOpener::default() };
-    let batches = Arc::clone(&opener.batches);
+    let (batches, started) = (Arc::clone(&opener.batches), Arc::clone(&opener.started));
     let config = EngineConfig { max_batch: 8, ..one_worker() };
     let engine = Arc::new(Engine::with_opener(config, Arc::new(opener)));
     let mut answers = Vec::new();
@@ -105,7 +109,7 @@ async fn different_shapes_never_share_a_batch() {
         let here = Arc::clone(&engine);
         let input = Tensor { shape: vec![1, len], data: vec![0.0; len] };
         answers.push(tokio::spawn(async move { here.run(&model("m"), input).await }));
-        until(|| engine.stats().n_waiting == i).await;
+        until(|| started.load(Ordering::SeqCst) == 1 && engine.stats().n_waiting == i).await;
     }
     for _ in 0..3 {
         open.send(()).unwrap();
@@ -120,14 +124,14 @@ async fn different_shapes_never_share_a_batch() {
 async fn a_full_queue_refuses_and_a_caller_that_leaves_makes_room() {
     let (open, gate) = mpsc::channel();
     let opener = FakeOpener { gate: Some(Arc::new(Mutex::new(gate))), ..FakeOpener::default() };
-    let batches = Arc::clone(&opener.batches);
+    let (batches, started) = (Arc::clone(&opener.batches), Arc::clone(&opener.started));
     let config = EngineConfig { queue_len: 2, ..one_worker() };
     let engine = Arc::new(Engine::with_opener(config, Arc::new(opener)));
     let mut callers = Vec::new();
     for i in 0..3_usize {
         let here = Arc::clone(&engine);
         callers.push(tokio::spawn(async move { here.run(&model("m"), tensor(0.0)).await }));
-        until(|| engine.stats().n_waiting == i).await;
+        until(|| started.load(Ordering::SeqCst) == 1 && engine.stats().n_waiting == i).await;
     }
     let err = engine.run(&model("m"), tensor(0.0)).await.unwrap_err();
     assert_eq!((err.kind, err.retry_after_s.is_some()), (Kind::Unavailable, true));

@@ -1,11 +1,25 @@
 //! What a public model says about images: the answers of one call, and the description every new input gets.
 
+mod answer;
+mod describe;
+pub(crate) mod stored;
+#[cfg(test)]
+mod tests;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
 use ocellus_algo::color::DominantColor;
 use ocellus_algo::focus::Focus;
-use ocellus_algo::image::RgbImage;
+use ocellus_algo::image::{self, RgbImage};
 
 use crate::catalog::ModelSpec;
-use crate::{AppCtx, CropBox, Platform, Result, Source};
+use crate::{AppCtx, CropBox, Error, Platform, Resource, Result, Source};
+use answer::Wanted;
+
+pub use describe::{Description, KEPT_CONCEPTS, describe};
+
+/// How many images of one call are worked on at once; more would only hold decoded pixels in memory.
+const AT_ONCE: usize = 8;
 
 /// One image to look at.
 #[derive(Clone, Debug, PartialEq)]
@@ -79,48 +93,73 @@ pub enum Prediction {
     Fingerprint(u64),
 }
 
-/// Everything an input is described by when it comes in.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Description {
-    /// Version of the model that gave the concepts.
-    pub concepts_version_id: String,
-    /// The most probable concepts, most probable first.
-    pub concepts: Vec<Scored>,
-    /// Version of the model that gave the vector: the vector space that it lives in.
-    pub embedding_version_id: String,
-    /// The vector, length 1.
-    pub embedding: Vec<f32>,
-    /// Largest first.
-    pub colors: Vec<DominantColor>,
-    /// Perceptual hash.
-    pub phash: u64,
-    /// Sharpness.
-    pub focus: Focus,
-}
-
 /// Runs a public model over images; one result per image, in order. `Invalid` about field `select_concepts` if none of
-/// the selected concepts is the model's.
+/// the selected concepts is the model's. What is already known about an input of the app is not computed again.
 pub async fn run(
-    _app: &AppCtx,
-    _model: &ModelSpec,
-    _inputs: Vec<PredictInput>,
-    _options: &PredictOptions,
+    app: &AppCtx,
+    model: &ModelSpec,
+    inputs: Vec<PredictInput>,
+    options: &PredictOptions,
 ) -> Result<Vec<Result<Prediction>>> {
-    todo!()
+    let wanted = &Wanted::new(model, options)?;
+    let answers = futures_util::stream::iter(inputs).map(|input| async move {
+        match &input.subject {
+            Subject::Source(source) => one(app.platform(), model, source, input.crop, wanted).await,
+            Subject::Input(id) => stored::predict(app, model, id, input.crop, wanted).await,
+        }
+    });
+    Ok(answers.buffered(AT_ONCE).collect().await)
 }
 
 /// Runs a public model over one image that belongs to no app.
 pub async fn source(
-    _platform: &Platform,
-    _model: &ModelSpec,
-    _source: &Source,
-    _crop: Option<CropBox>,
-    _options: &PredictOptions,
+    platform: &Platform,
+    model: &ModelSpec,
+    source: &Source,
+    crop: Option<CropBox>,
+    options: &PredictOptions,
 ) -> Result<Prediction> {
-    todo!()
+    one(platform, model, source, crop, &Wanted::new(model, options)?).await
 }
 
-/// Describes an image: one pass through the network gives concepts and vector.
-pub async fn describe(_platform: &Platform, _image: RgbImage) -> Result<Description> {
-    todo!()
+async fn one(
+    platform: &Platform,
+    model: &ModelSpec,
+    source: &Source,
+    crop: Option<CropBox>,
+    wanted: &Wanted,
+) -> Result<Prediction> {
+    let crops: Vec<CropBox> = crop.into_iter().collect();
+    let bytes = bytes_of(platform, source).await?;
+    answer::predict(platform, model, bytes, &crops, wanted).await.map_err(|err| about_image(err, source))
+}
+
+/// The bytes behind a source, fetched if need be.
+pub(crate) async fn bytes_of(platform: &Platform, source: &Source) -> Result<Bytes> {
+    match source {
+        Source::Bytes(bytes) => Ok(bytes.clone()),
+        Source::Url(url) => Ok(platform.fetcher().get(url, platform.decode_limits().max_bytes).await?.bytes),
+        Source::Text(_) => Err(Error::unsupported("text has no pixels to look at")),
+    }
+}
+
+/// Decodes an image and cuts it, each crop from what the one before it left. Blocks.
+pub(crate) fn open_image(bytes: &[u8], limits: &image::DecodeLimits, crops: &[CropBox]) -> Result<RgbImage> {
+    let mut picture = image::decode(bytes, limits)?.image;
+    for crop in crops {
+        picture = image::crop(&picture, (*crop).into())?;
+    }
+    Ok(picture)
+}
+
+/// Says which image an error is about, unless it is about something else already.
+fn about_image(err: Error, source: &Source) -> Error {
+    if err.about.is_some() || err.kind == crate::Kind::Internal {
+        return err;
+    }
+    let name = match source {
+        Source::Url(url) => url.clone(),
+        Source::Bytes(_) | Source::Text(_) => String::new(),
+    };
+    err.about(Resource::Image(name))
 }

@@ -1,14 +1,28 @@
 //! Finds inputs of an app: by what they look like, what they show, what was said about them and where they were made.
 
 mod filter;
-mod plan;
+mod geo;
+pub(crate) mod plan;
 mod rank;
 mod recall;
+mod select;
+mod selection;
+#[cfg(test)]
+mod tests;
 
-use crate::inputs::Input;
-use crate::{AppCtx, CropBox, GeoPoint, JsonMap, Page, Result, Source};
+use std::collections::HashMap;
+
+use ocellus_store::{InputQuery, Tx};
+
+use crate::inputs::{self, Input, STATE_READY};
+use crate::{AppCtx, CropBox, Error, GeoPoint, JsonMap, Kind, Page, Resource, Result, Source};
+use rank::Order;
 
 pub use recall::{RecallReport, recall};
+pub(crate) use selection::Selection;
+
+/// How deep anyone may page.
+const MAX_DEPTH: u32 = 10_000;
 
 /// What to find and in which order.
 #[derive(Clone, Debug, PartialEq)]
@@ -135,7 +149,76 @@ pub struct Hits {
     pub total: Option<u64>,
 }
 
-/// Finds the inputs that pass every filter, ordered by the ranks.
-pub async fn run(_app: &AppCtx, _query: Query) -> Result<Hits> {
-    todo!()
+/// Finds the inputs that pass every filter, ordered by the ranks. Only inputs that were processed are found. The score of
+/// a visual rank is `(1 + cosine) / 2`, that of a concept its probability or value; a negated rank scores 1 minus that,
+/// and several ranks score their mean. Ranked by concepts alone, and by none of them negated, only inputs that have one
+/// are found. Pages beyond the end are empty.
+pub async fn run(app: &AppCtx, query: Query) -> Result<Hits> {
+    let page = check(&query)?;
+    let conditions = filter::prepare(app, query.filters).await?;
+    let ranked = match rank::prepare(app, query.ranks, query.min_score).await? {
+        Order::Creation if conditions.is_empty() => everything(app, page).await?,
+        Order::Creation => Ranked::unordered(select::list(app, conditions).await?),
+        Order::Likeness(likeness) => likeness.search(app, conditions, depth(page)).await?,
+        Order::Mean(mean) => mean.search(app, conditions).await?,
+    };
+    let skip = usize::try_from(page.offset()).unwrap_or(usize::MAX) - ranked.n_skipped;
+    let wanted: Vec<(String, f32)> = ranked.scored.into_iter().skip(skip).take(page.per_page as usize).collect();
+    let ids: Vec<String> = wanted.iter().map(|(id, _)| id.clone()).collect();
+    let mut scores: HashMap<String, f32> = wanted.into_iter().collect();
+    // An input deleted since is left out.
+    let found = inputs::get_many(app, &ids).await?;
+    let hits = found.into_iter().filter_map(|input| Some(Hit { score: scores.remove(&input.id)?, input })).collect();
+    Ok(Hits { hits, total: ranked.total })
+}
+
+/// Hits before they are cut to a page.
+struct Ranked {
+    /// Ids with scores, best first.
+    scored: Vec<(String, f32)>,
+    /// How many better ones were left out already.
+    n_skipped: usize,
+    /// How many there are in all, where that is known.
+    total: Option<u64>,
+}
+
+impl Ranked {
+    fn unordered(ids: Vec<String>) -> Self {
+        let total = Some(ids.len() as u64);
+        Self { scored: ids.into_iter().map(|id| (id, 1.0)).collect(), n_skipped: 0, total }
+    }
+}
+
+fn check(query: &Query) -> Result<Page> {
+    let page = query.page.check()?;
+    if depth(page) > MAX_DEPTH as usize {
+        let message = format!("page * perPage cannot exceed {MAX_DEPTH}");
+        return Err(Error::new(Kind::Invalid, message).about(Resource::Field("pagination".to_owned())));
+    }
+    if !(0.0..=1.0).contains(&query.min_score) {
+        return Err(Error::invalid("min_score", "must be 0 to 1"));
+    }
+    Ok(page)
+}
+
+/// How many hits come up to the end of the page.
+fn depth(page: Page) -> usize {
+    page.page as usize * page.per_page as usize
+}
+
+/// A page of all processed inputs, which the database cuts out.
+async fn everything(app: &AppCtx, page: Page) -> Result<Ranked> {
+    let uid = app.uid().to_owned();
+    let query =
+        InputQuery { states: vec![STATE_READY], limit: page.limit(), offset: page.offset(), ..InputQuery::default() };
+    let read = move |tx: &mut Tx<'_>| {
+        let total = tx.count_inputs(&uid)?.get(&STATE_READY).copied().unwrap_or(0);
+        Ok::<_, Error>((tx.inputs_page(&uid, &query)?, total))
+    };
+    let (rows, total) = app.platform().store().read(read).await?;
+    Ok(Ranked {
+        scored: rows.into_iter().map(|row| (row.id, 1.0)).collect(),
+        n_skipped: usize::try_from(page.offset()).unwrap_or(usize::MAX),
+        total: u64::try_from(total).ok(),
+    })
 }

@@ -1,1 +1,212 @@
-//! Placeholder.
+//! What orders the hits: likeness to pictures, concepts, or the mean of several of them.
+
+use std::collections::HashMap;
+
+use ocellus_store::Tx;
+use sha2::{Digest, Sha256};
+
+use super::filter::Conditions;
+use super::{ConceptTerm, Rank, RankBy, Ranked, Selection, select};
+use crate::indexes::{Found, Space};
+use crate::predict::{self, PredictOptions, Prediction};
+use crate::{AppCtx, CropBox, Error, Kind, Resource, Result, Source, inputs};
+
+/// The order of the hits.
+pub(super) enum Order {
+    /// Nothing ranks.
+    Creation,
+    /// Only likeness ranks; the index can answer.
+    Likeness(Likeness),
+    /// Concepts rank too; every candidate is scored.
+    Mean(Mean),
+}
+
+/// Likeness to one or several vectors. The mean of their scores, `(1 ± cosine) / 2` each, is a likeness to one vector,
+/// their signed sum: `(n + |sum| cosine(sum)) / 2n`. So the index can search for that.
+pub(super) struct Likeness {
+    sum: Vec<f32>,
+    n: usize,
+    min_score: f32,
+}
+
+/// Likeness and concepts together.
+pub(super) struct Mean {
+    likeness: Option<Likeness>,
+    concepts: Vec<(bool, ByConcept)>,
+    min_score: f32,
+}
+
+/// A rank by a concept.
+enum ByConcept {
+    Predicted { version_id: String, id: String },
+    Labelled(ConceptTerm),
+}
+
+/// Makes ranks ready: finds or computes their vectors.
+pub(super) async fn prepare(app: &AppCtx, ranks: Vec<Rank>, min_score: f32) -> Result<Order> {
+    let mut likeness: Option<Likeness> = None;
+    let mut concepts = Vec::new();
+    for Rank { negate, by } in ranks {
+        let vector = match by {
+            RankBy::Image { source, crop } => of_image(app, &source, crop).await?,
+            RankBy::InputId(id) => of_input(app, &id).await?,
+            RankBy::Vector(vector) => checked(app, vector)?,
+            RankBy::Predicted { concept } => {
+                let general = app.platform().catalog().general();
+                let known = general.labels.find(&concept.id, &concept.name);
+                let id = known.map_or(concept.id, |idx| general.labels.concepts[idx].id.clone());
+                concepts.push((negate, ByConcept::Predicted { version_id: general.version_id().to_owned(), id }));
+                continue;
+            }
+            RankBy::Labelled { concept } => {
+                concepts.push((negate, ByConcept::Labelled(concept)));
+                continue;
+            }
+        };
+        let likeness = likeness.get_or_insert_with(|| Likeness { sum: vec![0.0; vector.len()], n: 0, min_score });
+        likeness.add(&vector, negate);
+    }
+    Ok(match (likeness, concepts.is_empty()) {
+        (None, true) => Order::Creation,
+        (Some(likeness), true) => Order::Likeness(likeness),
+        (likeness, false) => Order::Mean(Mean { likeness, concepts, min_score }),
+    })
+}
+
+/// The vector of a picture; an input with the same bytes has it already.
+async fn of_image(app: &AppCtx, source: &Source, crop: Option<CropBox>) -> Result<Vec<f32>> {
+    let bytes = predict::bytes_of(app.platform(), source).await?;
+    let model = app.platform().catalog().embedding();
+    let (uid, hash) = (app.uid().to_owned(), hex::encode(Sha256::digest(&bytes)));
+    let twins = move |tx: &mut Tx<'_>| Ok::<_, Error>(tx.inputs_by_blob(&uid, &hash)?);
+    let twins = app.platform().store().read(twins).await?;
+    let twins: Vec<String> = twins.into_iter().take(10).map(|row| row.id).collect();
+    for twin in inputs::get_many(app, &twins).await? {
+        if twin.crop == crop
+            && let Some(vector) = predict::stored::vector(app, model.version_id(), &twin.id).await?
+        {
+            return checked(app, vector);
+        }
+    }
+    let options = PredictOptions::default();
+    match predict::source(app.platform(), model, &Source::Bytes(bytes), crop, &options).await? {
+        Prediction::Embedding(vector) => checked(app, vector),
+        Prediction::Concepts(_) | Prediction::Colors(_) | Prediction::Focus(_) | Prediction::Fingerprint(_) => {
+            Err(Error::internal(anyhow::anyhow!("the embedding model gave no vector")))
+        }
+    }
+}
+
+/// The vector of an input of the app.
+async fn of_input(app: &AppCtx, id: &str) -> Result<Vec<f32>> {
+    let space = app.platform().catalog().embedding().version_id();
+    if let Some(vector) = predict::stored::vector(app, space, id).await? {
+        return checked(app, vector);
+    }
+    // Says so if it does not exist at all.
+    inputs::get(app, id).await?;
+    let about = Resource::Input(id.to_owned());
+    Err(Error::new(Kind::Invalid, format!("input '{id}' has not been processed and cannot be searched by")).about(about))
+}
+
+/// The vector scaled to length 1, if it is one of the space's.
+fn checked(app: &AppCtx, mut vector: Vec<f32>) -> Result<Vec<f32>> {
+    let dimensions = app.platform().catalog().embedding().dimensions.unwrap_or(vector.len());
+    if vector.len() != dimensions || vector.iter().any(|x| !x.is_finite()) {
+        return Err(Error::invalid("vector", format!("must be {dimensions} finite numbers")));
+    }
+    ocellus_algo::embed::l2_normalize(&mut vector);
+    Ok(vector)
+}
+
+impl Likeness {
+    fn add(&mut self, vector: &[f32], negate: bool) {
+        let sign = if negate { -1.0 } else { 1.0 };
+        self.sum.iter_mut().zip(vector).for_each(|(sum, x)| *sum += sign * x);
+        self.n += 1;
+    }
+
+    /// The mean score of the vectors, from the cosine with their sum.
+    fn score(&self, cosine: f32) -> f32 {
+        let length = self.sum.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+        let n = self.n as f64;
+        ((n + length * f64::from(cosine)) / (2.0 * n)).clamp(0.0, 1.0) as f32
+    }
+
+    /// The best `depth` of what fits the conditions.
+    pub async fn search(self, app: &AppCtx, conditions: Conditions, depth: usize) -> Result<Ranked> {
+        let selection = select::select(app, conditions).await?;
+        let (found, likeness) = self.find(app, depth, selection).await?;
+        let mut scored: Vec<(String, f32)> =
+            found.hits.into_iter().map(|(id, cosine)| (id, likeness.score(cosine))).collect();
+        scored.retain(|(_, score)| *score >= likeness.min_score);
+        let total = (likeness.min_score <= 0.0).then_some(found.n_candidates as u64);
+        Ok(Ranked { scored, n_skipped: 0, total })
+    }
+
+    async fn find(self, app: &AppCtx, depth: usize, selection: Selection) -> Result<(Found, Self)> {
+        let platform = app.platform();
+        let space = platform.catalog().embedding().version_id();
+        let index: std::sync::Arc<Space> = platform.indexes().current(platform.store(), app.uid(), space).await?;
+        let scan = move || index.search(&self.sum, depth, &selection).map(|found| (found, self));
+        platform.engine().cpu(scan).await?
+    }
+}
+
+impl Mean {
+    /// Everything that fits the conditions, scored and ordered.
+    pub async fn search(self, app: &AppCtx, conditions: Conditions) -> Result<Ranked> {
+        let n_ranks = self.concepts.len() + self.likeness.as_ref().map_or(0, |likeness| likeness.n);
+        let needs_any = self.likeness.is_none() && self.concepts.iter().all(|(negate, _)| !negate);
+        let values = values(app, self.concepts).await?;
+        let candidates: Vec<(String, f32)> = match self.likeness {
+            Some(likeness) => {
+                let selection = select::select(app, conditions).await?;
+                let (found, likeness) = likeness.find(app, usize::MAX, selection).await?;
+                let n = likeness.n as f32;
+                found.hits.into_iter().map(|(id, cosine)| (id, likeness.score(cosine) * n)).collect()
+            }
+            None => select::list(app, conditions).await?.into_iter().map(|id| (id, 0.0)).collect(),
+        };
+        let mut scored: Vec<(String, f32)> = Vec::new();
+        for (id, likeness) in candidates {
+            if needs_any && !values.iter().any(|(_, by_id)| by_id.contains_key(&id)) {
+                continue;
+            }
+            let value = |(negate, by_id): &(bool, HashMap<String, f32>)| {
+                let value = by_id.get(&id).copied().unwrap_or(0.0);
+                if *negate { 1.0 - value } else { value }
+            };
+            let sum = likeness + values.iter().map(value).sum::<f32>();
+            scored.push((id, sum / n_ranks as f32));
+        }
+        scored.retain(|(_, score)| *score >= self.min_score);
+        // Stable: equals stay in the order of creation, or of likeness.
+        scored.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let total = Some(scored.len() as u64);
+        Ok(Ranked { scored, n_skipped: 0, total })
+    }
+}
+
+/// For every concept: whether it is negated, and its value for the inputs that have it.
+async fn values(app: &AppCtx, concepts: Vec<(bool, ByConcept)>) -> Result<Vec<(bool, HashMap<String, f32>)>> {
+    let uid = app.uid().to_owned();
+    let read = move |tx: &mut Tx<'_>| {
+        let mut values = Vec::new();
+        for (negate, by) in &concepts {
+            let by_id: HashMap<String, f32> = match by {
+                ByConcept::Predicted { version_id, id } => {
+                    let found = tx.inputs_with_prediction(&uid, version_id, std::slice::from_ref(id), 0.0, i64::MAX)?;
+                    found.into_iter().map(|(input, value)| (input, value as f32)).collect()
+                }
+                ByConcept::Labelled(term) => {
+                    let ids = select::concept_ids(tx, &uid, term)?;
+                    tx.inputs_with_label(&uid, &ids, true)?.into_iter().map(|input| (input, 1.0)).collect()
+                }
+            };
+            values.push((*negate, by_id));
+        }
+        Ok::<_, Error>(values)
+    };
+    app.platform().store().read(read).await
+}

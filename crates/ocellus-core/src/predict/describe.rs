@@ -1,0 +1,61 @@
+//! The description that every new input gets: one decoded image, one pass through the network.
+
+use ocellus_algo::color::{self, DominantColor};
+use ocellus_algo::focus::{self, Focus};
+use ocellus_algo::image::RgbImage;
+use ocellus_algo::{fingerprint, preprocess};
+
+use super::Scored;
+use super::answer::{MAX_COLORS, Wanted, output_of, run_weights, spec_of, unit};
+use crate::{Platform, Result};
+
+/// How many concepts are kept with an input: as many as an answer holds by default.
+pub const KEPT_CONCEPTS: usize = 20;
+
+/// Everything an input is described by when it comes in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Description {
+    /// Version of the model that gave the concepts.
+    pub concepts_version_id: String,
+    /// The [`KEPT_CONCEPTS`] most probable concepts, most probable first.
+    pub concepts: Vec<Scored>,
+    /// Version of the model that gave the vector: the vector space that it lives in.
+    pub embedding_version_id: String,
+    /// The vector, length 1.
+    pub embedding: Vec<f32>,
+    /// Largest first.
+    pub colors: Vec<DominantColor>,
+    /// Perceptual hash.
+    pub phash: u64,
+    /// Sharpness.
+    pub focus: Focus,
+}
+
+/// Describes an image: one pass through the network gives concepts and vector.
+pub async fn describe(platform: &Platform, image: RgbImage) -> Result<Description> {
+    let (general, embedding) = (platform.catalog().general(), platform.catalog().embedding());
+    let shared = general.file == embedding.file && general.preprocess == embedding.preprocess;
+    let specs = (spec_of(general)?.clone(), spec_of(embedding)?.clone());
+    let measured = platform.engine().cpu(move || {
+        let second = (!shared).then(|| preprocess::apply(&specs.1, &image));
+        let measures = (color::dominant(&image, MAX_COLORS), fingerprint::perceptual_hash(&image), focus::measure(&image));
+        (preprocess::apply(&specs.0, &image), second, measures)
+    });
+    let (input, second, (colors, phash, focus)) = measured.await?;
+    let outputs = run_weights(platform, general, input).await?;
+    let vector = match second {
+        None => unit(output_of(embedding, &outputs)?),
+        Some(input) => unit(output_of(embedding, &run_weights(platform, embedding, input).await?)?),
+    };
+    let probabilities = general.labels.probabilities(output_of(general, &outputs)?);
+    let wanted = Wanted { max_concepts: KEPT_CONCEPTS, min_value: 0.0, selected: None };
+    Ok(Description {
+        concepts_version_id: general.version_id().to_owned(),
+        concepts: wanted.pick(&general.labels, &probabilities),
+        embedding_version_id: embedding.version_id().to_owned(),
+        embedding: vector,
+        colors,
+        phash,
+        focus,
+    })
+}

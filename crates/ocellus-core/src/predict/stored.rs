@@ -1,0 +1,73 @@
+//! Answers about inputs of the app: from what is kept with them where that is the same, else from their kept pixels.
+
+use ocellus_algo::color::DominantColor;
+
+use super::answer::{self, Wanted};
+use super::{KEPT_CONCEPTS, Prediction, Scored, bytes_of};
+use crate::catalog::{ModelSpec, ModelTask};
+use crate::inputs::{self, Input, InputState};
+use crate::{AppCtx, CropBox, Error, Resource, Result, Source};
+
+/// What a model says about an input; `crop` is taken from the part of the image that the input is about.
+pub async fn predict(
+    app: &AppCtx,
+    model: &ModelSpec,
+    id: &str,
+    crop: Option<CropBox>,
+    wanted: &Wanted,
+) -> Result<Prediction> {
+    let input = inputs::get(app, id).await?;
+    if crop.is_none()
+        && input.state == InputState::Ready
+        && let Some(known) = known(app, model, &input, wanted).await?
+    {
+        return Ok(known);
+    }
+    let about = || Resource::Input(id.to_owned());
+    let bytes = match (&input.hosted, &input.url) {
+        (Some(hosted), _) => {
+            let found = app.platform().store().blobs().get(&hosted.hash).await?;
+            found.ok_or_else(|| Error::not_found(about()))?
+        }
+        (None, Some(url)) => bytes_of(app.platform(), &Source::Url(url.clone())).await?,
+        (None, None) => return Err(Error::unsupported("the input has no pixels to look at").about(about())),
+    };
+    let crops: Vec<CropBox> = input.crop.into_iter().chain(crop).collect();
+    answer::predict(app.platform(), model, bytes, &crops, wanted).await.map_err(|err| err.about(about()))
+}
+
+/// The answer as far as it was kept when the input came in.
+async fn known(app: &AppCtx, model: &ModelSpec, input: &Input, wanted: &Wanted) -> Result<Option<Prediction>> {
+    match model.task {
+        ModelTask::Concepts if wanted.selected.is_none() && wanted.max_concepts <= KEPT_CONCEPTS => {
+            Ok(known_concepts(app, model, &input.id, wanted).await?.map(Prediction::Concepts))
+        }
+        ModelTask::Embedding => Ok(vector(app, model.version_id(), &input.id).await?.map(Prediction::Embedding)),
+        ModelTask::Color if !input.colors.is_empty() => {
+            Ok(Some(Prediction::Colors(input.colors.iter().map(DominantColor::clone).collect())))
+        }
+        ModelTask::Concepts | ModelTask::Color | ModelTask::Focus | ModelTask::NearDuplicate => Ok(None),
+    }
+}
+
+async fn known_concepts(app: &AppCtx, model: &ModelSpec, id: &str, wanted: &Wanted) -> Result<Option<Vec<Scored>>> {
+    let (uid, id, version) = (app.uid().to_owned(), id.to_owned(), model.version_id().to_owned());
+    let read = move |tx: &mut ocellus_store::Tx<'_>| Ok::<_, Error>(tx.predictions_of(&uid, &id, &version)?);
+    let rows = app.platform().store().read(read).await?;
+    if rows.is_empty() {
+        return Ok(None);
+    }
+    let scored = rows.into_iter().filter_map(|row| {
+        let name = model.labels.by_id(&row.concept_id)?.name.clone();
+        Some(Scored { concept_id: row.concept_id, name, probability: row.value as f32 })
+    });
+    let likely = scored.filter(|concept| concept.probability >= wanted.min_value);
+    Ok(Some(likely.take(wanted.max_concepts).collect()))
+}
+
+/// The vector of an input in a space, if it has one.
+pub(crate) async fn vector(app: &AppCtx, space: &str, id: &str) -> Result<Option<Vec<f32>>> {
+    let (uid, id, space) = (app.uid().to_owned(), id.to_owned(), space.to_owned());
+    let read = move |tx: &mut ocellus_store::Tx<'_>| Ok::<_, Error>(tx.vector(&uid, &space, &id)?);
+    Ok(app.platform().store().read(read).await?.map(|row| row.data))
+}

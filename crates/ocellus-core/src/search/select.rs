@@ -1,0 +1,140 @@
+//! From conditions to inputs: sets from the database, and a look at the rows of what is left.
+
+use ocellus_store::{Input, InputFacts, Tx};
+
+use super::Selection;
+use super::filter::{Conditions, SetTest, shown_from};
+use super::geo::GeoBounds;
+use super::ConceptTerm;
+use crate::inputs::STATE_READY;
+use crate::{AppCtx, Error, Result};
+
+/// Up to this many inputs are looked up one by one; more are found by reading all.
+const LOOKED_UP: usize = 2_000;
+/// Rows read at once.
+const ROWS_AT_ONCE: i64 = 5_000;
+
+/// The inputs that fit, as a set. What is not processed may be in it.
+pub(super) async fn select(app: &AppCtx, conditions: Conditions) -> Result<Selection> {
+    if conditions.is_empty() {
+        return Ok(Selection::all());
+    }
+    let uid = app.uid().to_owned();
+    let read = move |tx: &mut Tx<'_>| {
+        let selection = sets(tx, &uid, &conditions)?;
+        if conditions.rows.is_empty() {
+            return Ok(selection);
+        }
+        Ok(Selection::only(rows(tx, &uid, &selection, &conditions)?))
+    };
+    app.platform().store().read(read).await
+}
+
+/// The processed inputs that fit, in the order of creation.
+pub(super) async fn list(app: &AppCtx, conditions: Conditions) -> Result<Vec<String>> {
+    let uid = app.uid().to_owned();
+    let read = move |tx: &mut Tx<'_>| {
+        let selection = sets(tx, &uid, &conditions)?;
+        rows(tx, &uid, &selection, &conditions)
+    };
+    app.platform().store().read(read).await
+}
+
+/// What fits all conditions that the database answers.
+fn sets(tx: &Tx<'_>, uid: &str, conditions: &Conditions) -> Result<Selection> {
+    let mut selection = Selection::all();
+    for (negate, test) in &conditions.sets {
+        let set = set(tx, uid, test)?;
+        selection = selection.and(if *negate { set.negated() } else { set });
+    }
+    Ok(selection)
+}
+
+fn set(tx: &Tx<'_>, uid: &str, test: &SetTest) -> Result<Selection> {
+    Ok(match test {
+        SetTest::Labelled(any) => labelled(tx, uid, any)?,
+        SetTest::Predicted { version_id, there, absent, min } => {
+            let shows = |ids: &[String], min: f32| {
+                let found = tx.inputs_with_prediction(uid, version_id, ids, f64::from(min), i64::MAX)?;
+                Ok::<_, Error>(Selection::only(found.into_iter().map(|(id, _)| id)))
+            };
+            let mut selection = shows(there, *min)?;
+            for id in absent {
+                selection = selection.or(shows(std::slice::from_ref(id), shown_from(*min))?.negated());
+            }
+            selection
+        }
+        SetTest::Within(GeoBounds { south, north, west, east }) => {
+            Selection::only(tx.input_ids_by_geo_box(uid, (*south, *north), (*west, *east))?)
+        }
+        SetTest::Ids(ids) => Selection::only(ids.iter().cloned()),
+        SetTest::SourceUrl(url) => Selection::only(tx.inputs_by_url(uid, url)?.into_iter().map(|input| input.id)),
+        SetTest::Blob(hash) => Selection::only(tx.inputs_by_blob(uid, hash)?.into_iter().map(|input| input.id)),
+    })
+}
+
+fn labelled(tx: &Tx<'_>, uid: &str, any: &[ConceptTerm]) -> Result<Selection> {
+    let mut selection = Selection::none();
+    for term in any {
+        let ids = concept_ids(tx, uid, term)?;
+        selection = selection.or(Selection::only(tx.inputs_with_label(uid, &ids, term.value > 0.0)?));
+    }
+    Ok(selection)
+}
+
+/// The app's concepts that a term means: the one with its id, or all with its name.
+pub(super) fn concept_ids(tx: &Tx<'_>, uid: &str, term: &ConceptTerm) -> Result<Vec<String>> {
+    if !term.id.is_empty() {
+        return Ok(vec![term.id.clone()]);
+    }
+    let name = term.name.to_lowercase();
+    let found = tx.search_concepts(uid, &term.name, i64::from(crate::Page::MAX_PER_PAGE), 0)?;
+    Ok(found.into_iter().filter(|concept| concept.name.to_lowercase() == name).map(|concept| concept.id).collect())
+}
+
+/// The processed inputs of the selection whose rows fit, in the order of creation.
+fn rows(tx: &Tx<'_>, uid: &str, selection: &Selection, conditions: &Conditions) -> Result<Vec<String>> {
+    let fits = |facts: &InputFacts| {
+        facts.state == STATE_READY
+            && selection.contains(&facts.id)
+            && conditions.rows.iter().all(|(negate, test)| test.holds(facts) != *negate)
+    };
+    let mut found: Vec<(i64, String)> = Vec::new();
+    let mut look = |facts: InputFacts| {
+        if fits(&facts) {
+            found.push((facts.seq, facts.id));
+        }
+    };
+    match selection {
+        Selection::Only(ids) if ids.len() <= LOOKED_UP => {
+            let ids: Vec<&String> = ids.iter().collect();
+            tx.inputs_by_ids(uid, &ids)?.into_iter().map(facts_of).for_each(&mut look);
+        }
+        Selection::Only(_) | Selection::Except(_) => {
+            let mut after_seq = 0;
+            loop {
+                let facts = tx.inputs_for_filter(uid, after_seq, ROWS_AT_ONCE)?;
+                let n = facts.len() as i64;
+                after_seq = facts.last().map_or(after_seq, |facts| facts.seq);
+                facts.into_iter().for_each(&mut look);
+                if n < ROWS_AT_ONCE {
+                    break;
+                }
+            }
+        }
+    }
+    found.sort_unstable();
+    Ok(found.into_iter().map(|(_, id)| id).collect())
+}
+
+fn facts_of(input: Input) -> InputFacts {
+    InputFacts {
+        id: input.id,
+        seq: input.seq,
+        state: input.state,
+        metadata: input.metadata,
+        lat: input.lat,
+        lon: input.lon,
+        source_url: input.source_url,
+    }
+}
