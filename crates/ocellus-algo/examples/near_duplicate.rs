@@ -211,10 +211,10 @@ fn fit<'a>(pairs: impl Iterator<Item = &'a Pair>) -> [f64; 3] {
             let share = if pair.is_match { PRIOR / n_match } else { (1.0 - PRIOR) / n_other };
             let p = logistic(&weights, &pair.features);
             let error = p - f64::from(u8::from(pair.is_match));
-            for i in 0..3 {
+            for (i, row) in hessian.iter_mut().enumerate() {
                 gradient[i] += share * error * pair.features[i];
-                for j in 0..3 {
-                    hessian[i][j] += share * p * (1.0 - p) * pair.features[i] * pair.features[j];
+                for (h, feature) in row.iter_mut().zip(pair.features) {
+                    *h += share * p * (1.0 - p) * pair.features[i] * feature;
                 }
             }
         }
@@ -234,19 +234,18 @@ fn logistic(weights: &[f64; 3], features: &[f64; 3]) -> f64 {
 /// Gaussian elimination of a symmetric positive system.
 fn solve(mut a: [[f64; 3]; 3], mut b: [f64; 3]) -> [f64; 3] {
     for i in 0..3 {
+        let pivot = a[i];
         for j in i + 1..3 {
-            let factor = a[j][i] / a[i][i];
-            for k in i..3 {
-                a[j][k] -= factor * a[i][k];
+            let factor = a[j][i] / pivot[i];
+            for (x, p) in a[j].iter_mut().zip(pivot) {
+                *x -= factor * p;
             }
             b[j] -= factor * b[i];
         }
     }
     for i in (0..3).rev() {
-        for k in i + 1..3 {
-            b[i] -= a[i][k] * b[k];
-        }
-        b[i] /= a[i][i];
+        let known: f64 = (i + 1..3).map(|k| a[i][k] * b[k]).sum();
+        b[i] = (b[i] - known) / a[i][i];
     }
     b
 }

@@ -1,6 +1,8 @@
 //! What every algorithm of the crate promises: it survives the strangest images and vectors, answers in its range,
 //! and gives the same answer twice.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, Rgb, Rgba, RgbaImage};

@@ -7,7 +7,7 @@ use super::*;
 /// A checkerboard of the given square size and contrast.
 fn board(side: u32, square: u32, low: u8, high: u8) -> RgbImage {
     RgbImage::from_fn(side, side, |x, y| {
-        let value = if (x / square + y / square) % 2 == 0 { low } else { high };
+        let value = if (x / square + y / square).is_multiple_of(2) { low } else { high };
         Rgb([value; 3])
     })
 }

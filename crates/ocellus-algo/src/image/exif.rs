@@ -62,12 +62,13 @@ fn text(fields: &Fields, tag: Tag) -> Option<String> {
 }
 
 fn number(fields: &Fields, tag: Tag) -> Option<f64> {
-    let number = match value(fields, tag)? {
-        Value::Rational(v) => v.first()?.to_f64(),
-        Value::SRational(v) => v.first()?.to_f64(),
-        Value::Float(v) => f64::from(*v.first()?),
-        Value::Double(v) => *v.first()?,
-        other => f64::from(other.get_uint(0)?),
+    let value = value(fields, tag)?;
+    let number = if let Value::Rational(v) = value {
+        v.first()?.to_f64()
+    } else if let Value::SRational(v) = value {
+        v.first()?.to_f64()
+    } else {
+        f64::from(value.get_uint(0)?)
     };
     number.is_finite().then_some(number)
 }

@@ -57,13 +57,13 @@ fn size(decoder: &JpegDecoder<ZCursor<&[u8]>>) -> Result<(u32, u32)> {
 
 /// Whatever else the decoder complains of, a file without an end lacks a part.
 fn explain(error: DecodeErrors, has_end: bool) -> Error {
-    match error {
-        DecodeErrors::Unsupported(kind) => {
-            Error::Unsupported(format!("this kind of JPEG is not supported: {kind:?}"))
-        }
-        _ if !has_end => Error::BadInput("the JPEG file is cut off".into()),
-        _ => Error::BadInput(format!("the JPEG file is damaged: {error}")),
+    if let DecodeErrors::Unsupported(kind) = error {
+        return Error::Unsupported(format!("this kind of JPEG is not supported: {kind:?}"));
     }
+    if !has_end {
+        return Error::BadInput("the JPEG file is cut off".into());
+    }
+    Error::BadInput(format!("the JPEG file is damaged: {error}"))
 }
 
 /// What is read from the markers before the decoder runs.

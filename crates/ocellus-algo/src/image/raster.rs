@@ -10,17 +10,15 @@ use super::{DecodeLimits, Exif, Format, RgbImage, exif};
 use crate::error::{Error, Result};
 
 pub(super) fn dimensions(bytes: &[u8], format: Format) -> Result<(u32, u32)> {
-    open(bytes, format)?.into_dimensions().map_err(|e| explain(&e, format, bytes))
+    open(bytes, format).into_dimensions().map_err(|e| explain(&e, format, bytes))
 }
 
 pub(super) fn decode(bytes: &[u8], format: Format, limits: &DecodeLimits) -> Result<(RgbImage, Exif)> {
-    let mut decoder = open(bytes, format)?.into_decoder().map_err(|e| explain(&e, format, bytes))?;
+    let mut decoder = open(bytes, format).into_decoder().map_err(|e| explain(&e, format, bytes))?;
     let (width, height) = decoder.dimensions();
     let n_pixels = u64::from(width) * u64::from(height);
-    let converted = match decoder.color_type() {
-        ColorType::Rgb8 => 0,
-        _ => n_pixels.saturating_mul(3),
-    };
+    let is_rgb = decoder.color_type() == ColorType::Rgb8;
+    let converted = if is_rgb { 0 } else { n_pixels.saturating_mul(3) };
     limits.check_size(width, height, decoder.total_bytes().saturating_add(converted))?;
     let mut inner = Limits::default();
     inner.max_alloc = Some(limits.max_alloc_bytes);
@@ -37,7 +35,7 @@ pub(super) fn decode(bytes: &[u8], format: Format, limits: &DecodeLimits) -> Res
     Ok((to_rgb(image), exif))
 }
 
-fn open(bytes: &[u8], format: Format) -> Result<ImageReader<Cursor<&[u8]>>> {
+fn open(bytes: &[u8], format: Format) -> ImageReader<Cursor<&[u8]>> {
     let format = match format {
         Format::Jpeg => ImageFormat::Jpeg,
         Format::Png => ImageFormat::Png,
@@ -49,15 +47,11 @@ fn open(bytes: &[u8], format: Format) -> Result<ImageReader<Cursor<&[u8]>>> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     // Our own check runs between the header and the pixels and says more than the reader's.
     reader.no_limits();
-    Ok(reader)
+    reader
 }
 
 fn to_rgb(image: DynamicImage) -> RgbImage {
-    match image {
-        DynamicImage::ImageRgb8(image) => image,
-        image if image.color().has_alpha() => on_white(&image.into_rgba8()),
-        image => image.into_rgb8(),
-    }
+    if image.color().has_alpha() { on_white(&image.into_rgba8()) } else { image.into_rgb8() }
 }
 
 /// Lays a transparent image on white, the colour of the page it was drawn for.
@@ -75,21 +69,21 @@ fn on_white(image: &RgbaImage) -> RgbImage {
 
 fn explain(error: &ImageError, format: Format, bytes: &[u8]) -> Error {
     let name = format.name();
-    match error {
-        ImageError::Limits(e) => match e.kind() {
-            LimitErrorKind::DimensionError => {
-                Error::TooLarge(format!("the {name} image has too many pixels"))
-            }
-            _ => Error::TooLarge(format!("decoding this {name} image needs too much memory")),
-        },
-        ImageError::Unsupported(e) => {
-            Error::Unsupported(format!("this kind of {name} is not supported: {e}"))
-        }
-        _ if is_cut_off(error) || is_shorter_than_it_says(bytes) => {
-            Error::BadInput(format!("the {name} file is cut off"))
-        }
-        _ => Error::BadInput(format!("the {name} file is damaged: {error}")),
+    if let ImageError::Limits(e) = error {
+        let what = if e.kind() == LimitErrorKind::DimensionError {
+            "has too many pixels"
+        } else {
+            "needs too much memory"
+        };
+        return Error::TooLarge(format!("the {name} image {what}"));
     }
+    if let ImageError::Unsupported(e) = error {
+        return Error::Unsupported(format!("this kind of {name} is not supported: {e}"));
+    }
+    if is_cut_off(error) || is_shorter_than_it_says(bytes) {
+        return Error::BadInput(format!("the {name} file is cut off"));
+    }
+    Error::BadInput(format!("the {name} file is damaged: {error}"))
 }
 
 /// Whether the file ended too early; decoders say so with an I/O error somewhere down the chain, or only in words.

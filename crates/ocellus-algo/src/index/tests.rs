@@ -1,5 +1,6 @@
 //! Tests of the exact and the approximate index; the exact one is checked against plain arithmetic.
 
+use std::f32::consts::FRAC_1_SQRT_2;
 use std::thread;
 
 use proptest::prelude::*;
@@ -42,7 +43,7 @@ fn the_nearest_of_a_few_known_vectors_come_in_order() {
     let flat = flat(&[vec![1.0, 0.0], vec![0.0, 3.0], vec![5.0, 5.0], vec![-1.0, 0.0]]);
     let found = flat.search(&[2.0, 0.0], 3, None).unwrap();
     assert_eq!(slots(&found), [0, 2, 1]);
-    for (n, expected) in found.iter().zip([1.0, 0.707_106_8, 0.0]) {
+    for (n, expected) in found.iter().zip([1.0, FRAC_1_SQRT_2, 0.0]) {
         assert!((n.similarity - expected).abs() < 1e-6);
     }
 }

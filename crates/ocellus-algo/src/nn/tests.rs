@@ -4,30 +4,22 @@ use std::path::PathBuf;
 
 use super::*;
 
-/// The library installed by `make setup`, or the one named by the environment.
-pub(crate) fn runtime_library() -> PathBuf {
-    if let Some(path) = std::env::var_os("OCELLUS_RUNTIME_LIBRARY") {
-        return path.into();
+/// The library named by the environment, or else the one installed by `make setup`.
+fn runtime_library() -> PathBuf {
+    #[expect(clippy::disallowed_methods, reason = "the setup script goes by the same variables")]
+    let dir = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(library) = dir("OCELLUS_RUNTIME_LIBRARY") {
+        return library;
     }
-    let cache = std::env::var_os("OCELLUS_CACHE").map(PathBuf::from).or_else(|| {
-        std::env::var_os("XDG_CACHE_HOME")
-            .map(PathBuf::from)
-            .or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")))
-            .map(|cache| cache.join("ocellus"))
-    });
-    let runtime = cache.unwrap_or_default().join("runtime");
-    let found = std::fs::read_dir(&runtime).ok().and_then(|entries| {
-        entries
-            .flatten()
-            .map(|entry| entry.path())
-            .find(|path| path.to_string_lossy().contains("libonnxruntime.so"))
-    });
-    found.unwrap_or_else(|| {
-        panic!(
-            "no inference runtime in {}: run `make setup`, or set OCELLUS_RUNTIME_LIBRARY to a libonnxruntime.so",
-            runtime.display()
-        )
-    })
+    let base = dir("OCELLUS_CACHE").or_else(|| dir("XDG_CACHE_HOME"));
+    let base = base.or_else(|| dir("HOME").map(|home| home.join(".cache"))).expect("HOME is set");
+    let library = base.join("ocellus/runtime/libonnxruntime.so.1.31.1");
+    assert!(
+        library.is_file(),
+        "there is no inference runtime {}: run `make setup`, or set OCELLUS_RUNTIME_LIBRARY to a libonnxruntime.so",
+        library.display()
+    );
+    library
 }
 
 fn runtime() -> Runtime {
