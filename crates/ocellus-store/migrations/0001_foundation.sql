@@ -88,9 +88,10 @@ CREATE TABLE inputs (
 );
 CREATE UNIQUE INDEX inputs_by_seq ON inputs (app_uid, seq);
 CREATE INDEX inputs_by_state ON inputs (app_uid, state, seq);
-CREATE INDEX inputs_by_url ON inputs (app_uid, url_key);
-CREATE INDEX inputs_by_content ON inputs (app_uid, content_hash);
-CREATE INDEX inputs_by_blob ON inputs (blob);
+-- With seq at the end, or SQLite walks the app by seq to save the sorting.
+CREATE INDEX inputs_by_url ON inputs (app_uid, url_key, seq);
+CREATE INDEX inputs_by_content ON inputs (app_uid, content_hash, seq);
+CREATE INDEX inputs_by_blob ON inputs (blob, app_uid, seq);
 CREATE INDEX inputs_by_thumb ON inputs (thumb);
 CREATE INDEX inputs_by_place ON inputs (app_uid, lat, lon);
 
@@ -135,7 +136,8 @@ CREATE TABLE labels (
     created_at_us BIGINT NOT NULL,
     PRIMARY KEY (app_uid, input_id, annotation_id, concept_id)
 );
-CREATE INDEX labels_by_concept ON labels (app_uid, concept_id, input_id);
+CREATE INDEX labels_by_concept ON labels (app_uid, concept_id, value, input_id);
+CREATE INDEX labels_by_annotation ON labels (app_uid, annotation_id);
 
 CREATE TABLE predictions (
     app_uid TEXT NOT NULL,
@@ -145,7 +147,9 @@ CREATE TABLE predictions (
     value DOUBLE PRECISION NOT NULL,
     PRIMARY KEY (app_uid, input_id, model_version_id, concept_id)
 );
-CREATE INDEX predictions_by_concept ON predictions (app_uid, model_version_id, concept_id, value, input_id);
+-- The concept first: SQLite would otherwise use this index, by the app alone, to find the predictions of
+-- one input, because it holds all the columns.
+CREATE INDEX predictions_by_concept ON predictions (concept_id, app_uid, model_version_id, value, input_id);
 
 CREATE TABLE vectors (
     app_uid TEXT NOT NULL,
@@ -156,7 +160,8 @@ CREATE TABLE vectors (
     data {{blob}} NOT NULL,
     PRIMARY KEY (app_uid, space, input_id)
 );
-CREATE UNIQUE INDEX vectors_by_seq ON vectors (app_uid, space, seq);
+-- With the flag, so that counting does not touch the data.
+CREATE INDEX vectors_by_seq ON vectors (app_uid, space, seq, deleted);
 CREATE INDEX vectors_by_input ON vectors (app_uid, input_id);
 
 CREATE TABLE jobs (

@@ -58,7 +58,12 @@ impl Sqlite {
         let conn = open_writer(path, durability).map_err(|e| describe(to_failure(e)))?;
         let mut threads = Vec::new();
         let (writer, tasks) = sync_channel(MAX_WAITING);
-        threads.push(spawn("store-writer", move || write_all(&conn, &tasks))?);
+        threads.push(spawn("store-writer", move || {
+            // Statistics for the planner, gathered where they are missing or far off.
+            drop(conn.execute_batch("PRAGMA optimize = 0x10002"));
+            write_all(&conn, &tasks);
+            drop(conn.execute_batch("PRAGMA optimize"));
+        })?);
         let (readers, tasks) = sync_channel(MAX_WAITING);
         let tasks = Arc::new(Mutex::new(tasks));
         for _ in 0..n_readers {

@@ -108,6 +108,12 @@ impl Tx<'_> {
         Ok(self.exec(sql, &[account_id.into(), id.into(), now_us.into()])? > 0)
     }
 
+    /// Removes tokens that have ended by themselves; returns how many.
+    pub fn purge_expired_tokens(&self, now_us: i64) -> Result<u64> {
+        let sql = "DELETE FROM access_keys WHERE kind = 'token' AND expires_at_us <= ?1";
+        self.exec(sql, &[now_us.into()])
+    }
+
     /// Ends all keys bound to an app; returns how many.
     pub fn revoke_keys_of_app(&self, app_uid: &str, now_us: i64) -> Result<u64> {
         let sql = "UPDATE access_keys SET revoked_at_us = ?2 WHERE app_uid = ?1 AND revoked_at_us IS NULL";

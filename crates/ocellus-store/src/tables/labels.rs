@@ -112,8 +112,10 @@ impl Tx<'_> {
         };
         let mut n_deleted = 0;
         for (list, vals) in id_chunks(concept_ids, 3) {
+            // As an expression the concept cannot lead to the index of concepts, where SQLite would look
+            // through every input with this concept.
             let sql = format!(
-                "DELETE FROM labels WHERE app_uid = ?1 AND input_id = ?2 AND concept_id IN ({list})"
+                "DELETE FROM labels WHERE app_uid = ?1 AND input_id = ?2 AND concept_id || '' IN ({list})"
             );
             let mut params = vec![app_uid.into(), input_id.into()];
             params.extend(vals);
