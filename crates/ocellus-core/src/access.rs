@@ -176,7 +176,8 @@ impl Platform {
         let key = self.store().read(move |tx| Ok::<_, Error>(tx.key_by_hash(&wanted)?)).await?;
         let key = key.ok_or_else(|| Error::unauthenticated("the key does not exist"))?;
         let caller = caller_of(&key, now_us)?;
-        self.callers().put(generation, hash, caller.clone(), key.expires_at_us, now_us);
+        let until_us = CallerCache::until_us(now_us, key.expires_at_us);
+        self.callers().put(generation, hash, caller.clone(), until_us);
         Ok(caller)
     }
 
@@ -187,7 +188,10 @@ impl Platform {
         let user_id = own_or(caller, user_id);
         let row = if app_id.is_empty() {
             let Some(uid) = caller.app_uid.clone() else {
-                return Err(Error::invalid("user_app_id.app_id", "needs an app id, because this key belongs to no app"));
+                return Err(Error::invalid(
+                    "user_app_id.app_id",
+                    "needs an app id, because this key belongs to no app",
+                ));
             };
             self.store().read(move |tx| Ok::<_, Error>(tx.app_by_uid(&uid)?)).await?
         } else {
@@ -197,7 +201,8 @@ impl Platform {
         let missing = || Error::not_found(Resource::App(app_id.to_owned()));
         let row = row.filter(|row| row.deleted_at_us.is_none()).ok_or_else(missing)?;
         let public = row.account_id == PUBLIC_USER && row.id == PUBLIC_APP;
-        let theirs = row.account_id == caller.account_id && caller.app_uid.as_ref().is_none_or(|uid| *uid == row.uid);
+        let theirs =
+            row.account_id == caller.account_id && caller.app_uid.as_ref().is_none_or(|uid| *uid == row.uid);
         if row.account_id != user_id || !(theirs || public) {
             return Err(missing());
         }

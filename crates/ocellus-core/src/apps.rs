@@ -115,7 +115,11 @@ fn row_of(account: &AccountCtx, app: NewApp) -> Result<store::App> {
         name: if app.name.is_empty() { id.clone() } else { app.name },
         id,
         description: app.description,
-        default_language: if app.default_language.is_empty() { "en".to_owned() } else { app.default_language },
+        default_language: if app.default_language.is_empty() {
+            "en".to_owned()
+        } else {
+            app.default_language
+        },
         metadata: app.metadata,
         doc: app.doc,
         created_at_us: now_us,
@@ -133,7 +137,10 @@ fn check_whole_account(account: &AccountCtx) -> Result<()> {
     }
     if account.caller().app_uid.is_some() {
         let about = Resource::Key(account.caller().key_id.clone());
-        return Err(Error::forbidden(about, "the key belongs to one app; this needs a personal access token"));
+        return Err(Error::forbidden(
+            about,
+            "the key belongs to one app; this needs a personal access token",
+        ));
     }
     Ok(())
 }
@@ -180,7 +187,9 @@ pub async fn patch(account: &AccountCtx, patches: Vec<AppPatch>, action: PatchAc
         .write(move |tx| {
             let mut rows = Vec::with_capacity(patches.len());
             for patch in &patches {
-                let row = tx.app(&user_id, &patch.id)?.filter(|row| only.as_ref().is_none_or(|uid| *uid == row.uid));
+                let row = tx
+                    .app(&user_id, &patch.id)?
+                    .filter(|row| only.as_ref().is_none_or(|uid| *uid == row.uid));
                 let mut row = row.ok_or_else(|| Error::not_found(Resource::App(patch.id.clone())))?;
                 apply(&mut row, patch, action);
                 row.modified_at_us = now_us;
@@ -221,7 +230,7 @@ pub async fn delete(app: &AppCtx) -> Result<()> {
             }
             tx.mark_app_deleted(&uid, now_us)?;
             tx.revoke_keys_of_app(&uid, now_us)?;
-            Ok(job.insert(tx)?)
+            job.insert(tx)
         })
         .await?;
     platform.callers().clear();

@@ -41,9 +41,11 @@ impl Platform {
         let public = self.account_row(PUBLIC_USER, "Clarifai", true);
         let app = self.app_row(FIRST_USER, FIRST_APP);
         let public_app = self.app_row(PUBLIC_USER, PUBLIC_APP);
-        let (api_key, api_secret) = mint(self, FIRST_USER, Some(app.uid.clone()), &first_key(KeyKind::ApiKey));
+        let (api_key, api_secret) =
+            mint(self, FIRST_USER, Some(app.uid.clone()), &first_key(KeyKind::ApiKey));
         let (pat, pat_secret) = mint(self, FIRST_USER, None, &first_key(KeyKind::Pat));
-        let (client, client_secret) = mint(self, FIRST_USER, Some(app.uid.clone()), &first_key(KeyKind::Client));
+        let (client, client_secret) =
+            mint(self, FIRST_USER, Some(app.uid.clone()), &first_key(KeyKind::Client));
         let first = FirstKey {
             user_id: owner.id.clone(),
             account_id: owner.uuid.clone(),

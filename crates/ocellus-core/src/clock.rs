@@ -28,10 +28,7 @@ impl Clock {
     /// Microseconds since the epoch, UTC.
     pub fn now_us(&self) -> i64 {
         match &self.0 {
-            Face::System => {
-                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-                i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
-            }
+            Face::System => system_now_us(),
             Face::Manual(now) => now.load(Ordering::SeqCst),
         }
     }
@@ -45,4 +42,10 @@ impl Clock {
             }
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+fn system_now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }

@@ -54,7 +54,8 @@ impl Ids {
         match &self.0 {
             Source::Random => {
                 let mut bytes = [0_u8; 32];
-                getrandom::fill(&mut bytes).expect("the operating system always has random bytes after boot");
+                getrandom::fill(&mut bytes)
+                    .expect("the operating system has random bytes once it has started");
                 bytes
             }
             Source::Counted(counter) => {

@@ -14,7 +14,7 @@ pub use create::create;
 pub use delete::{delete, delete_all};
 pub use list::{count, get, get_many, image, list, stream};
 pub use patch::patch;
-pub(crate) use rows::{STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY, load};
+pub(crate) use rows::{STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY};
 
 use ocellus_algo::color::DominantColor;
 

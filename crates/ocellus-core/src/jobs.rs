@@ -15,13 +15,19 @@ use futures_util::future::BoxFuture;
 use ocellus_store as store;
 use tokio::sync::OwnedRwLockReadGuard;
 
-pub use runner::Workers;
 pub(crate) use runner::Signal;
+pub use runner::Workers;
 
 use crate::{Error, Platform, Result};
 
 /// Writes what came of a part; may be run again on a fresh state, like every transaction.
 pub(crate) type Effect = Box<dyn Fn(&store::Tx<'_>) -> Result<()> + Send + Sync>;
+
+/// Marks claimed parts as begun; given the time in microseconds since the epoch.
+pub(crate) type Begin = fn(&store::Tx<'_>, &[(store::Job, store::JobPart)], i64) -> Result<()>;
+
+/// Writes that a part was given up, and why; given the time in microseconds since the epoch.
+pub(crate) type GiveUp = fn(&store::Tx<'_>, &store::Job, &store::JobPart, &Error, i64) -> Result<()>;
 
 /// What a part came to.
 #[derive(Default)]
@@ -75,9 +81,9 @@ pub(crate) struct JobKind {
     /// Does a part's work.
     pub run: fn(JobCtx) -> BoxFuture<'static, Result<Outcome>>,
     /// Marks claimed parts as begun, all in one transaction.
-    pub begin: Option<fn(&store::Tx<'_>, &[(store::Job, store::JobPart)], i64) -> Result<()>>,
+    pub begin: Option<Begin>,
     /// Writes that a part was given up.
-    pub give_up: Option<fn(&store::Tx<'_>, &store::Job, &store::JobPart, &Error, i64) -> Result<()>>,
+    pub give_up: Option<GiveUp>,
 }
 
 /// Every kind of job.

@@ -69,7 +69,12 @@ pub struct Token {
 const TOKEN_TTL_S: u32 = 3600;
 
 /// A key's row and its secret, not yet written.
-pub(crate) fn mint(platform: &Platform, user_id: &str, app_uid: Option<String>, new: &NewKey) -> (store::Key, String) {
+pub(crate) fn mint(
+    platform: &Platform,
+    user_id: &str,
+    app_uid: Option<String>,
+    new: &NewKey,
+) -> (store::Key, String) {
     let secret = platform.ids().secret();
     let hash = hash_secret(&secret);
     let row = store::Key {
@@ -121,9 +126,15 @@ fn check_new(account: &AccountCtx, new: &NewKey) -> Result<()> {
         return Err(Error::forbidden(about, "a key cannot give scopes that it does not have"));
     }
     match (new.kind, &new.app_id) {
-        (KeyKind::Token, _) => return Err(Error::invalid("keys.type", "must not be a token; exchange a client secret for it")),
-        (KeyKind::ApiKey | KeyKind::Client, None) => return Err(Error::invalid("keys.apps", "must name the key's app")),
-        (KeyKind::Pat, Some(_)) => return Err(Error::invalid("keys.apps", "must be empty for a personal access token")),
+        (KeyKind::Token, _) => {
+            return Err(Error::invalid("keys.type", "must not be a token; exchange a client secret for it"));
+        }
+        (KeyKind::ApiKey | KeyKind::Client, None) => {
+            return Err(Error::invalid("keys.apps", "must name the key's app"));
+        }
+        (KeyKind::Pat, Some(_)) => {
+            return Err(Error::invalid("keys.apps", "must be empty for a personal access token"));
+        }
         (KeyKind::ApiKey | KeyKind::Client, Some(_)) => {}
         (KeyKind::Pat, None) if caller.app_uid.is_some() => {
             let about = Resource::Key(caller.key_id.clone());
@@ -311,7 +322,11 @@ impl Platform {
             expires_at_us: Some(now_us + i64::from(TOKEN_TTL_S) * 1_000_000),
         };
         let (row, secret) = mint(self, &client.account_id, client.app_uid, &token);
-        self.store().write(move |tx| Ok::<_, Error>(tx.insert_key(&row)?)).await?;
+        let write = move |tx: &mut store::Tx<'_>| {
+            tx.purge_expired_tokens(now_us)?;
+            Ok::<_, Error>(tx.insert_key(&row)?)
+        };
+        self.store().write(write).await?;
         Ok(Token { secret, scopes, expires_in_s: TOKEN_TTL_S })
     }
 }

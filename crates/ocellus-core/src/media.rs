@@ -59,12 +59,16 @@ pub struct CropBox {
 impl CropBox {
     /// Checks that the rectangle lies inside the image and is not empty; `field` names it in the error.
     pub fn check(self, field: &str) -> Result<Self> {
-        let inside = [self.top, self.left, self.bottom, self.right].iter().all(|side| (0.0..=1.0).contains(side));
+        let inside =
+            [self.top, self.left, self.bottom, self.right].iter().all(|side| (0.0..=1.0).contains(side));
         if !inside {
             return Err(Error::invalid(field, "must have sides within 0 to 1"));
         }
         if self.bottom <= self.top || self.right <= self.left {
-            return Err(Error::invalid(field, "must have its bottom below its top and its right beyond its left"));
+            return Err(Error::invalid(
+                field,
+                "must have its bottom below its top and its right beyond its left",
+            ));
         }
         Ok(self)
     }

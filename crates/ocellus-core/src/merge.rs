@@ -162,7 +162,11 @@ mod tests {
             (json!({"a": {"x": 1, "y": 2}}), json!({"a": {"x": true}}), json!({"a": {"y": 2}})),
             (json!({"a": {"x": 1}}), json!({"a": {}}), json!({"a": {"x": 1}})),
             (json!({"a": [1, 2, 3]}), json!({"a": [2]}), json!({"a": [1, 3]})),
-            (json!({"a": [{"id": "p", "n": 1}, {"id": "q"}]}), json!({"a": [{"id": "p"}]}), json!({"a": [{"id": "q"}]})),
+            (
+                json!({"a": [{"id": "p", "n": 1}, {"id": "q"}]}),
+                json!({"a": [{"id": "p"}]}),
+                json!({"a": [{"id": "q"}]}),
+            ),
         ] {
             let mut target = map(old.clone());
             remove(&mut target, &map(patch.clone()));

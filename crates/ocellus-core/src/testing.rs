@@ -54,7 +54,8 @@ impl TestPlatform {
         let clock = Clock::manual(START_US);
         let mut config = config(dir.path().to_owned(), clock.clone());
         adjust(&mut config);
-        let platform = Platform::assemble(store.store.clone(), false, config).expect("the configuration is sound");
+        let platform =
+            Platform::assemble(store.store.clone(), false, config).expect("the configuration is sound");
         let first = platform.first_start().await.expect("the store works").expect("the store is empty");
         Self { platform, first, clock, store, dir }
     }
@@ -117,6 +118,7 @@ pub fn cache_dir() -> PathBuf {
         .expect("a user has a home")
 }
 
+#[expect(clippy::disallowed_methods, reason = "tests have no configuration file")]
 fn env_path(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
 }

@@ -38,8 +38,13 @@ impl CallerCache {
         self.0.lock().generation
     }
 
+    /// How long an answer of now may be remembered: not beyond the key's own end.
+    pub(crate) fn until_us(now_us: i64, expires_at_us: Option<i64>) -> i64 {
+        expires_at_us.unwrap_or(i64::MAX).min(now_us.saturating_add(TTL_US))
+    }
+
     /// Remembers a caller, unless any key changed since `generation` was taken.
-    pub(crate) fn put(&self, generation: u64, hash: String, caller: Caller, expires_at_us: Option<i64>, now_us: i64) {
+    pub(crate) fn put(&self, generation: u64, hash: String, caller: Caller, until_us: i64) {
         let mut inner = self.0.lock();
         if inner.generation != generation {
             return;
@@ -47,7 +52,6 @@ impl CallerCache {
         if inner.entries.len() >= CAPACITY {
             inner.entries.clear();
         }
-        let until_us = expires_at_us.unwrap_or(i64::MAX).min(now_us.saturating_add(TTL_US));
         inner.entries.insert(hash, Entry { caller, until_us });
     }
 

@@ -4,7 +4,7 @@ use crate::apps::{self, NewApp};
 use crate::inputs::{self, InputListing};
 use crate::keys::{self, NewKey};
 use crate::testing::TestPlatform;
-use crate::{AccountCtx, Caller, Error, Kind, KeyKind, Page, Platform, Resource, Scope, ScopeSet, accounts};
+use crate::{AccountCtx, Caller, Error, KeyKind, Kind, Page, Platform, Resource, Scope, ScopeSet, accounts};
 
 async fn another_account(test: &TestPlatform) -> AccountCtx {
     accounts::create(&test.platform, "mallory", "Mallory").await.unwrap();
@@ -43,7 +43,8 @@ async fn the_first_start_gives_keys_that_work_and_the_second_gives_none() {
 async fn only_hashes_of_secrets_are_stored() {
     for test in TestPlatform::all().await {
         let secrets = [test.first.api_key.clone(), test.first.pat.clone(), test.first.client_secret.clone()];
-        let keys = test.platform.store().read(|tx| Ok::<_, Error>(tx.keys_of("owner", 100, 0)?)).await.unwrap();
+        let keys =
+            test.platform.store().read(|tx| Ok::<_, Error>(tx.keys_of("owner", 100, 0)?)).await.unwrap();
         assert_eq!(keys.len(), 3);
         for key in keys {
             let stored = format!("{key:?}");
@@ -87,7 +88,8 @@ async fn a_scope_taken_from_a_key_is_gone_at_once() {
         let (key, secret) = key_with(&account, &[Scope::PREDICT, Scope::INPUTS_GET], None).await;
         let caller = test.platform.authenticate(&secret).await.unwrap();
         test.platform.app(&caller, "", "", &[Scope::PREDICT]).await.unwrap();
-        let patch = keys::KeyPatch { id: key.id, scopes: Some(vec![Scope::PREDICT]), ..keys::KeyPatch::default() };
+        let patch =
+            keys::KeyPatch { id: key.id, scopes: Some(vec![Scope::PREDICT]), ..keys::KeyPatch::default() };
         keys::patch(&account, patch, crate::PatchAction::Remove).await.unwrap();
         let caller = test.platform.authenticate(&secret).await.unwrap();
         let error = test.platform.app(&caller, "", "", &[Scope::PREDICT]).await.err().unwrap();
@@ -101,7 +103,9 @@ async fn a_scope_taken_from_a_key_is_gone_at_once() {
 async fn another_accounts_app_is_not_found_by_whatever_name() {
     for test in TestPlatform::all().await {
         let mallory = another_account(&test).await;
-        apps::create(&mallory, vec![NewApp { id: Some("hers".to_owned()), ..NewApp::default() }]).await.unwrap();
+        apps::create(&mallory, vec![NewApp { id: Some("hers".to_owned()), ..NewApp::default() }])
+            .await
+            .unwrap();
         let her_caller = mallory.caller();
         for (caller, user, app) in [
             (&test.caller().await, "mallory", "hers"),
@@ -123,7 +127,9 @@ async fn another_accounts_app_is_not_found_by_whatever_name() {
 async fn a_key_of_one_app_reaches_no_other_app_of_the_account() {
     for test in TestPlatform::all().await {
         let account = test.account().await;
-        apps::create(&account, vec![NewApp { id: Some("second".to_owned()), ..NewApp::default() }]).await.unwrap();
+        apps::create(&account, vec![NewApp { id: Some("second".to_owned()), ..NewApp::default() }])
+            .await
+            .unwrap();
         let caller = test.caller().await;
         assert_eq!(test.platform.app(&caller, "me", "second", &[]).await.err().unwrap().kind, Kind::NotFound);
         let bound = test.platform.account(&caller, "me", &[]).await.unwrap();
@@ -176,7 +182,9 @@ async fn a_client_secret_buys_a_token_for_an_hour() {
         let caller = test.platform.authenticate(&token.secret).await.unwrap();
         assert_eq!(caller.kind, KeyKind::Token);
         assert_eq!(test.platform.app(&caller, "", "", &[Scope::PREDICT]).await.unwrap().app().id, "main-app");
-        for (id, secret) in [(id.as_str(), "wrong"), ("wrong", secret.as_str()), (id, test.first.pat.as_str())] {
+        for (id, secret) in
+            [(id.as_str(), "wrong"), ("wrong", secret.as_str()), (id, test.first.pat.as_str())]
+        {
             let error = test.platform.token_for_client(id, secret).await.unwrap_err();
             assert_eq!(error.kind, Kind::Unauthenticated);
         }
@@ -208,10 +216,17 @@ async fn a_key_cannot_give_more_than_it_has() {
                 scopes: scopes.iter().copied().collect::<ScopeSet>(),
                 expires_at_us: None,
             };
-            assert_eq!(keys::create(&weak, new).await.unwrap_err().kind, kind_of_error, "{kind:?} {scopes:?}");
+            assert_eq!(
+                keys::create(&weak, new).await.unwrap_err().kind,
+                kind_of_error,
+                "{kind:?} {scopes:?}"
+            );
         }
         key_with(&weak, &[Scope::PREDICT], None).await;
         assert_eq!(keys::list(&weak, Page::first(100), None).await.unwrap().len(), 4);
-        assert_eq!(keys::list(&account, Page { page: 2, per_page: 3 }, Some("main-app")).await.unwrap().len(), 1);
+        assert_eq!(
+            keys::list(&account, Page { page: 2, per_page: 3 }, Some("main-app")).await.unwrap().len(),
+            1
+        );
     }
 }

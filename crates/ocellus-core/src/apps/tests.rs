@@ -48,7 +48,8 @@ async fn patching_changes_only_what_is_given_and_nothing_if_an_app_is_unknown() 
             metadata: Some(map(json!({"y": {"z": [2]}}))),
             ..AppPatch::default()
         };
-        let error = patch(&account, vec![patch_of("a"), patch_of("nope")], PatchAction::Merge).await.unwrap_err();
+        let error =
+            patch(&account, vec![patch_of("a"), patch_of("nope")], PatchAction::Merge).await.unwrap_err();
         assert_eq!(error, Error::not_found(Resource::App("nope".to_owned())));
         // The same app twice in one call is changed twice.
         let patched = patch(&account, vec![patch_of("a"), patch_of("a")], PatchAction::Merge).await.unwrap();
@@ -78,12 +79,18 @@ async fn a_deleted_app_is_gone_at_once_with_its_keys_and_its_rows_and_blobs_foll
         assert_eq!(get(&app).await.unwrap_err().kind, Kind::NotFound);
         let refused = inputs::create(&app, vec![text_input()]).await.unwrap_err();
         assert_eq!(refused.kind, Kind::NotFound);
-        assert_eq!(test.platform.authenticate(&test.first.api_key).await.unwrap_err().kind, Kind::Unauthenticated);
+        assert_eq!(
+            test.platform.authenticate(&test.first.api_key).await.unwrap_err().kind,
+            Kind::Unauthenticated
+        );
         // The id is free again.
         create(&account, vec![new_app("main-app")]).await.unwrap();
         test.settle().await;
         let uid = app.uid().to_owned();
-        let left = test.platform.store().read(move |tx| Ok::<_, Error>((tx.app_by_uid(&uid)?, tx.input(&uid, "i")?)));
+        let left = test
+            .platform
+            .store()
+            .read(move |tx| Ok::<_, Error>((tx.app_by_uid(&uid)?, tx.input(&uid, "i")?)));
         assert_eq!(left.await.unwrap(), (None, None));
         assert!(test.platform.store().blobs().exists(&hash).await.unwrap());
         test.clock.advance_us(crate::jobs::gc_blobs::GRACE_US + 2);

@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
+use futures_util::StreamExt;
 use ocellus_store as store;
 use url::Url;
 
@@ -13,6 +14,9 @@ use super::{Input, InputState, MAX_PER_CALL, NewInput, NewLabel};
 use crate::accounts::check_id;
 use crate::jobs::{gc_blobs, process_input};
 use crate::{AppCtx, Error, MediaKind, Resource, Result, Source};
+
+/// How many blobs of one call are written at the same time.
+const PUTS_AT_ONCE: usize = 8;
 
 /// An input that can be accepted as far as it can be seen without the database.
 struct Candidate {
@@ -27,17 +31,18 @@ struct Candidate {
 pub async fn create(app: &AppCtx, new: Vec<NewInput>) -> Result<Vec<Result<Input>>> {
     app.check_writable()?;
     if new.is_empty() || new.len() > MAX_PER_CALL {
-        return Err(Error::invalid("inputs", format!("must hold 1 to {MAX_PER_CALL} items, not {}", new.len())));
+        return Err(Error::invalid(
+            "inputs",
+            format!("must hold 1 to {MAX_PER_CALL} items, not {}", new.len()),
+        ));
     }
     // Held until the rows that refer to the new blobs are written.
     let blobs_held = app.platform().blob_gate().read().await;
-    let mut candidates = Vec::with_capacity(new.len());
-    for (idx, input) in new.into_iter().enumerate() {
-        candidates.push(prepare(app, input, &format!("inputs[{idx}]")).await);
-    }
+    let prepared = futures_util::stream::iter(new.into_iter().enumerate())
+        .map(|(idx, input)| prepare(app, input, format!("inputs[{idx}]")));
+    let candidates: Vec<_> = prepared.buffered(PUTS_AT_ONCE).collect().await;
     let by = labeller(app);
     let (job_id, gc_id) = (app.platform().ids().id(), app.platform().ids().id());
-    let platform = app.platform().clone();
     let candidates = Arc::new(candidates);
     let results = app
         .platform()
@@ -47,7 +52,7 @@ pub async fn create(app: &AppCtx, new: Vec<NewInput>) -> Result<Vec<Result<Input
             let results = accept_all(tx, &by, &candidates)?;
             let pending = pending_ids(&results);
             if !pending.is_empty() {
-                process_input::job(&platform, &job_id, &by.account_id, &by.app_uid, &pending).insert(tx)?;
+                process_input::job(&job_id, &by.account_id, &by.app_uid, &pending, by.now_us).insert(tx)?;
             }
             let orphans = orphans(&candidates, &results);
             if !orphans.is_empty() {
@@ -74,6 +79,7 @@ fn orphans(candidates: &[Result<Candidate>], results: &[Result<Input>]) -> BTree
 
 pub(super) fn labeller(app: &AppCtx) -> Labeller {
     Labeller {
+        platform: app.platform().clone(),
         app_uid: app.uid().to_owned(),
         account_id: app.caller().account_id.clone(),
         language: app.app().default_language.clone(),
@@ -90,7 +96,11 @@ pub(super) fn check_alive(tx: &store::Tx<'_>, app_uid: &str) -> Result<()> {
     }
 }
 
-fn accept_all(tx: &store::Tx<'_>, by: &Labeller, candidates: &[Result<Candidate>]) -> Result<Vec<Result<Input>>> {
+fn accept_all(
+    tx: &store::Tx<'_>,
+    by: &Labeller,
+    candidates: &[Result<Candidate>],
+) -> Result<Vec<Result<Input>>> {
     let mut known = Known::default();
     let (mut ids, mut urls) = (HashSet::new(), HashSet::new());
     let mut refused = Vec::with_capacity(candidates.len());
@@ -109,7 +119,8 @@ fn accept_all(tx: &store::Tx<'_>, by: &Labeller, candidates: &[Result<Candidate>
         });
     }
     let accepted = candidates.iter().zip(&refused).filter(|(_, refused)| refused.is_none());
-    let accepted: Vec<&str> = accepted.filter_map(|(c, _)| c.as_ref().ok()).map(|c| c.row.id.as_str()).collect();
+    let accepted: Vec<&str> =
+        accepted.filter_map(|(c, _)| c.as_ref().ok()).map(|c| c.row.id.as_str()).collect();
     let mut made = rows::load(tx, &by.app_uid, &accepted)?.into_iter();
     let missing = || Error::internal(anyhow::anyhow!("an input was gone right after it was written"));
     Ok(refused
@@ -143,9 +154,9 @@ fn conflict<'a>(
     Ok(None)
 }
 
-async fn prepare(app: &AppCtx, new: NewInput, field: &str) -> Result<Candidate> {
+async fn prepare(app: &AppCtx, new: NewInput, field: String) -> Result<Candidate> {
     let platform = app.platform();
-    check(&new, field)?;
+    check(&new, &field)?;
     let id = new.id.filter(|id| !id.is_empty()).unwrap_or_else(|| platform.ids().id());
     check_id(&format!("{field}.id"), &id)?;
     let mut doc = InputDoc { crop: new.crop, geo_given: new.geo.is_some(), ..InputDoc::default() };
@@ -199,14 +210,19 @@ fn check(new: &NewInput, field: &str) -> Result<()> {
     match new.kind {
         MediaKind::Image | MediaKind::Text => {}
         MediaKind::Video | MediaKind::Audio => {
-            let message = format!("{field}.data.{} is not supported, only images and text are", new.kind.name());
+            let message =
+                format!("{field}.data.{} is not supported, only images and text are", new.kind.name());
             return Err(Error::unsupported(message).about(Resource::Field(format!("{field}.data"))));
         }
     }
     if let Source::Url(url) = &new.source {
-        let parsed = Url::parse(url).map_err(|_| Error::invalid(format!("{field}.data.image.url"), "is not a URL"))?;
+        let parsed =
+            Url::parse(url).map_err(|_| Error::invalid(format!("{field}.data.image.url"), "is not a URL"))?;
         if !matches!(parsed.scheme(), "http" | "https") {
-            return Err(Error::invalid(format!("{field}.data.image.url"), "must begin with http:// or https://"));
+            return Err(Error::invalid(
+                format!("{field}.data.image.url"),
+                "must begin with http:// or https://",
+            ));
         }
     }
     if let Some(crop) = new.crop {

@@ -6,11 +6,11 @@ use ocellus_store as store;
 
 use super::NewLabel;
 use crate::accounts::check_id;
-use crate::{Error, JsonMap, Result};
+use crate::{Error, JsonMap, Platform, Result};
 
 /// Who labels what, when.
-#[derive(Clone, Debug)]
 pub(super) struct Labeller {
+    pub platform: Platform,
     pub app_uid: String,
     pub account_id: String,
     pub language: String,
@@ -60,7 +60,7 @@ fn make(tx: &store::Tx<'_>, by: &Labeller, label: &NewLabel) -> Result<String> {
     let id = label.concept_id.as_ref().or(label.name.as_ref()).cloned().unwrap_or_default();
     let concept = store::Concept {
         app_uid: by.app_uid.clone(),
-        name: label.name.clone().unwrap_or_else(|| id.clone()),
+        name: label.name.clone().unwrap_or_else(|| public_name(by, &id)),
         id: id.clone(),
         language: by.language.clone(),
         definition: String::new(),
@@ -70,6 +70,12 @@ fn make(tx: &store::Tx<'_>, by: &Labeller, label: &NewLabel) -> Result<String> {
     };
     tx.upsert_concept_if_missing(&concept)?;
     Ok(id)
+}
+
+/// A concept of the public model that is used as a label keeps its name.
+fn public_name(by: &Labeller, id: &str) -> String {
+    let known = by.platform.catalog().general().labels.by_id(id);
+    known.map_or_else(|| id.to_owned(), |concept| concept.name.clone())
 }
 
 /// The rows that say so for one input.

@@ -71,7 +71,9 @@ pub async fn image(app: &AppCtx, id: &str, rendition: Rendition) -> Result<(Byte
     let missing = || Error::not_found(Resource::Image(id.to_owned()));
     let hosted = input.hosted.ok_or_else(missing)?;
     let (hash, mime) = match rendition {
-        Rendition::Original => (hosted.hash, hosted.mime.unwrap_or_else(|| "application/octet-stream".to_owned())),
+        Rendition::Original => {
+            (hosted.hash, hosted.mime.unwrap_or_else(|| "application/octet-stream".to_owned()))
+        }
         Rendition::Thumbnail => (hosted.thumb.ok_or_else(missing)?, "image/jpeg".to_owned()),
     };
     let bytes = app.platform().store().blobs().get(&hash).await?.ok_or_else(missing)?;

@@ -53,7 +53,8 @@ fn labels_by_input(tx: &store::Tx<'_>, app_uid: &str, ids: &[&str]) -> Result<Ha
     concept_ids.sort_unstable();
     concept_ids.dedup();
     let concepts = tx.concepts_by_ids(app_uid, &concept_ids)?;
-    let names: HashMap<String, String> = concepts.into_iter().map(|concept| (concept.id, concept.name)).collect();
+    let names: HashMap<String, String> =
+        concepts.into_iter().map(|concept| (concept.id, concept.name)).collect();
     let mut labels: HashMap<String, Vec<Label>> = HashMap::new();
     // What annotations say is theirs; only the input's own labels are part of it.
     for row in rows.into_iter().filter(|row| row.annotation_id.is_empty()) {

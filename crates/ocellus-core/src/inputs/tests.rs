@@ -147,18 +147,67 @@ async fn refused_bytes_are_collected_and_shared_ones_kept() {
 async fn labels_find_concepts_by_id_or_name_and_make_the_missing_ones() {
     for test in TestPlatform::all().await {
         let app = test.app().await;
-        let known = concepts::NewConcept { id: "c1".to_owned(), name: "Dog".to_owned(), ..Default::default() };
+        let known =
+            concepts::NewConcept { id: "c1".to_owned(), name: "Dog".to_owned(), ..Default::default() };
         concepts::create(&app, vec![known]).await.unwrap();
         let named = |name: &str| NewLabel { concept_id: None, name: Some(name.to_owned()), value: 1.0 };
         let both = NewLabel { concept_id: Some("c2".to_owned()), name: Some("Cat".to_owned()), value: 0.0 };
-        let input = add(&app, NewInput { labels: vec![named("Dog"), both, named("new")], ..text("a") }).await;
-        assert_eq!(labels_of(&input), [("c1", 1.0), ("c2", 0.0), ("new", 1.0)]);
+        let public = test.platform.catalog().general().labels.concepts[0].clone();
+        let labels = vec![named("Dog"), both, named("new"), label(&public.id, 1.0)];
+        let input = add(&app, NewInput { labels, ..text("a") }).await;
+        assert_eq!(labels_of(&input), [("c1", 1.0), ("c2", 0.0), ("new", 1.0), (public.id.as_str(), 1.0)]);
         let names: Vec<&str> = input.labels.iter().map(|label| label.name.as_str()).collect();
-        assert_eq!(names, ["Dog", "Cat", "new"]);
-        let ids: Vec<String> =
-            concepts::list(&app, Page::first(10)).await.unwrap().into_iter().map(|concept| concept.id).collect();
-        assert_eq!(ids, ["c1", "c2", "new"]);
+        assert_eq!(names, ["Dog", "Cat", "new", public.name.as_str()]);
+        let ids: Vec<String> = concepts::list(&app, Page::first(10))
+            .await
+            .unwrap()
+            .into_iter()
+            .map(|concept| concept.id)
+            .collect();
+        let mut expected = ["c1", "c2", "new", public.id.as_str()];
+        // What was made at the same moment comes in the order of the ids.
+        expected.sort_unstable();
+        assert_eq!(ids, expected);
     }
+}
+
+/// A patch and what the input says afterwards: metadata, labels and place (longitude).
+struct Step {
+    action: PatchAction,
+    metadata: Option<serde_json::Value>,
+    labels: &'static [&'static str],
+    geo: Option<GeoPoint>,
+    then: (serde_json::Value, &'static [&'static str], Option<f64>),
+}
+
+fn patch_steps() -> Vec<Step> {
+    use PatchAction::{Merge, Overwrite, Remove};
+    let place = Some(GeoPoint { longitude: -1.5, latitude: 2.5 });
+    let step = |action, metadata, labels, geo, then| Step { action, metadata, labels, geo, then };
+    let merged = json!({"k": 1, "list": [{"id": "p", "n": 1, "m": 2}]});
+    let less = json!({"list": [{"id": "p", "n": 1, "m": 2}]});
+    let only = json!({"only": []});
+    let patch = |value: serde_json::Value| Some(value);
+    vec![
+        step(
+            Merge,
+            patch(json!({"list": [{"id": "p", "m": 2}], "z": null})),
+            &["two", "three"],
+            None,
+            (merged, &["one", "two", "three"], Some(10.0)),
+        ),
+        step(
+            Remove,
+            patch(json!({"k": true, "list": {}})),
+            &["one", "unknown"],
+            None,
+            (less.clone(), &["two", "three"], Some(10.0)),
+        ),
+        step(Overwrite, None, &["four"], place, (less, &["four"], Some(-1.5))),
+        step(Overwrite, patch(only.clone()), &[], None, (only.clone(), &["four"], Some(-1.5))),
+        step(Remove, patch(json!({})), &[], place, (only, &["four"], None)),
+        step(Merge, patch(json!({})), &[], None, (json!({}), &["four"], None)),
+    ]
 }
 
 #[tokio::test]
@@ -172,42 +221,23 @@ async fn a_patch_merges_overwrites_or_removes() {
             ..text("a")
         };
         add(&app, start).await;
-        let patch_of = |labels: Option<Vec<NewLabel>>, metadata: Option<serde_json::Value>, geo: Option<GeoPoint>| {
-            InputPatch { id: "a".to_owned(), labels, metadata: metadata.map(map), geo }
-        };
-        let place = GeoPoint { longitude: -1.5, latitude: 2.5 };
-        let steps = [
-            (
-                PatchAction::Merge,
-                patch_of(Some(vec![label("two", 1.0), label("three", 1.0)]), Some(json!({"list": [{"id": "p", "m": 2}], "z": null})), None),
-                vec![("one", 1.0), ("two", 1.0), ("three", 1.0)],
-                json!({"k": 1, "list": [{"id": "p", "n": 1, "m": 2}]}),
-            ),
-            (
-                PatchAction::Remove,
-                patch_of(Some(vec![label("one", 1.0), label("unknown", 1.0)]), Some(json!({"k": true, "list": {}})), None),
-                vec![("two", 1.0), ("three", 1.0)],
-                json!({"list": [{"id": "p", "n": 1, "m": 2}]}),
-            ),
-            (
-                PatchAction::Overwrite,
-                patch_of(Some(vec![label("four", 1.0)]), None, Some(place)),
-                vec![("four", 1.0)],
-                json!({"list": [{"id": "p", "n": 1, "m": 2}]}),
-            ),
-            (PatchAction::Overwrite, patch_of(None, Some(json!({"only": []})), None), vec![("four", 1.0)], json!({"only": []})),
-            (PatchAction::Remove, patch_of(None, Some(json!({})), Some(place)), vec![("four", 1.0)], json!({"only": []})),
-            (PatchAction::Merge, patch_of(None, Some(json!({})), None), vec![("four", 1.0)], json!({})),
-        ];
-        for (step, (action, change, labels, metadata)) in steps.into_iter().enumerate() {
+        for (nth, step) in patch_steps().into_iter().enumerate() {
             test.clock.advance_us(1);
-            let patched = patch(&app, vec![change], action).await.unwrap().remove(0);
-            assert_eq!(labels_of(&patched), labels, "step {step}");
-            assert_eq!(patched.metadata, map(metadata), "step {step}");
-            assert_eq!(patched.modified_at_us, test.clock.now_us(), "step {step}");
-            assert_eq!(get(&app, "a").await.unwrap(), patched, "step {step}");
-            let geo = [Some(GeoPoint { longitude: 10.0, latitude: 50.0 }), Some(place), None][[0, 0, 1, 1, 2, 2][step]];
-            assert_eq!(patched.geo, geo, "step {step}");
+            let labels: Vec<_> = step.labels.iter().map(|id| label(id, 1.0)).collect();
+            let change = InputPatch {
+                id: "a".to_owned(),
+                labels: (!labels.is_empty()).then_some(labels),
+                metadata: step.metadata.map(map),
+                geo: step.geo,
+            };
+            let patched = patch(&app, vec![change], step.action).await.unwrap().remove(0);
+            let (metadata, labels, longitude) = step.then;
+            assert_eq!(patched.metadata, map(metadata), "step {nth}");
+            let said: Vec<_> = patched.labels.iter().map(|label| label.concept_id.as_str()).collect();
+            assert_eq!(said, labels, "step {nth}");
+            assert_eq!(patched.geo.map(|geo| geo.longitude), longitude, "step {nth}");
+            assert_eq!(patched.modified_at_us, test.clock.now_us(), "step {nth}");
+            assert_eq!(get(&app, "a").await.unwrap(), patched, "step {nth}");
         }
     }
 }
@@ -291,12 +321,9 @@ async fn pages_and_streams_follow_the_order_of_creation() {
             states: Vec::new(),
             newest_first,
         };
-        for (page, newest_first, expected) in [
-            (1, false, vec!["c", "a"]),
-            (3, false, vec!["e"]),
-            (4, false, vec![]),
-            (1, true, vec!["e", "d"]),
-        ] {
+        for (page, newest_first, expected) in
+            [(1, false, vec!["c", "a"]), (3, false, vec!["e"]), (4, false, vec![]), (1, true, vec!["e", "d"])]
+        {
             let inputs = list(&app, listing(page, newest_first)).await.unwrap();
             assert_eq!(inputs.iter().map(|input| input.id.as_str()).collect::<Vec<_>>(), expected);
         }
@@ -307,7 +334,9 @@ async fn pages_and_streams_follow_the_order_of_creation() {
         assert_eq!(stream(&app, Some("nope"), 2).await.unwrap_err().kind, Kind::NotFound);
         let only_failed = InputListing { states: vec![StateFilter::Failed], ..listing(1, false) };
         assert!(list(&app, only_failed).await.unwrap().is_empty());
-        for page in [Page { page: 0, per_page: 2 }, Page { page: 1, per_page: 0 }, Page { page: 1, per_page: 1001 }] {
+        for page in
+            [Page { page: 0, per_page: 2 }, Page { page: 1, per_page: 0 }, Page { page: 1, per_page: 1001 }]
+        {
             let listing = InputListing { page, ..listing(1, false) };
             assert_eq!(list(&app, listing).await.unwrap_err().kind, Kind::Invalid);
         }
@@ -318,7 +347,9 @@ async fn pages_and_streams_follow_the_order_of_creation() {
 async fn apps_do_not_see_each_others_inputs() {
     for test in TestPlatform::all().await {
         let (app, account) = (test.app().await, test.account().await);
-        apps::create(&account, vec![NewApp { id: Some("other".to_owned()), ..NewApp::default() }]).await.unwrap();
+        apps::create(&account, vec![NewApp { id: Some("other".to_owned()), ..NewApp::default() }])
+            .await
+            .unwrap();
         let other = test.platform.app(account.caller(), "me", "other", &[]).await.unwrap();
         add(&app, image_at("a", "http://example.com/a.jpg")).await;
         assert_eq!(get(&other, "a").await.unwrap_err().kind, Kind::NotFound);

@@ -5,13 +5,8 @@ use futures_util::FutureExt;
 use super::{JobCtx, JobKind, NewJob, Outcome, gc_blobs};
 use crate::{Error, Platform, Result};
 
-pub(crate) const KIND: JobKind = JobKind {
-    name: "delete_app",
-    max_attempts: 20,
-    run: |cx| run(cx).boxed(),
-    begin: None,
-    give_up: None,
-};
+pub(crate) const KIND: JobKind =
+    JobKind { name: "delete_app", max_attempts: 20, run: |cx| run(cx).boxed(), begin: None, give_up: None };
 
 /// Rows removed in one transaction: few enough that others hardly wait.
 const BATCH: i64 = 500;

@@ -10,13 +10,8 @@ use serde_json::Value;
 use super::{JobCtx, JobKind, NewJob, Outcome};
 use crate::{Error, JsonMap, Result};
 
-pub(crate) const KIND: JobKind = JobKind {
-    name: "gc_blobs",
-    max_attempts: 10,
-    run: |cx| run(cx).boxed(),
-    begin: None,
-    give_up: None,
-};
+pub(crate) const KIND: JobKind =
+    JobKind { name: "gc_blobs", max_attempts: 10, run: |cx| run(cx).boxed(), begin: None, give_up: None };
 
 /// A blob put more recently may belong to an input that another process is about to write.
 pub(crate) const GRACE_US: i64 = 10 * 60 * 1_000_000;

@@ -9,7 +9,7 @@ use super::{JobCtx, JobKind, NewJob, Outcome};
 use crate::inputs::doc::{ColorDoc, InputDoc};
 use crate::inputs::{FailureCode, STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY};
 use crate::predict::{self, Description};
-use crate::{CropBox, Error, JsonMap, Kind, MediaKind, Platform, Resource, Result};
+use crate::{CropBox, Error, JsonMap, Kind, MediaKind, Resource, Result};
 
 pub(crate) const KIND: JobKind = JobKind {
     name: "process_input",
@@ -27,8 +27,7 @@ const THUMBNAIL_SIDE: u32 = 320;
 const THUMBNAIL_QUALITY: u8 = 82;
 
 /// The job for inputs that are being added: one part for each.
-pub(crate) fn job(platform: &Platform, id: &str, account_id: &str, app_uid: &str, input_ids: &[String]) -> NewJob {
-    let now_us = platform.clock().now_us();
+pub(crate) fn job(id: &str, account_id: &str, app_uid: &str, input_ids: &[String], now_us: i64) -> NewJob {
     let mut new = NewJob::new(&KIND, id, account_id, now_us);
     new.job.app_uid = Some(app_uid.to_owned());
     new.parts = input_ids.iter().map(|input_id| store::JobPart::new(input_id, now_us)).collect();
@@ -45,7 +44,13 @@ fn begin(tx: &store::Tx<'_>, claimed: &[(store::Job, store::JobPart)], now_us: i
     Ok(())
 }
 
-fn give_up(tx: &store::Tx<'_>, job: &store::Job, part: &store::JobPart, error: &Error, now_us: i64) -> Result<()> {
+fn give_up(
+    tx: &store::Tx<'_>,
+    job: &store::Job,
+    part: &store::JobPart,
+    error: &Error,
+    now_us: i64,
+) -> Result<()> {
     let Some(app_uid) = &job.app_uid else { return Ok(()) };
     if open_row(tx, app_uid, &part.subject)?.is_some() {
         let reason = (failure_code(error).name(), error.message.as_str());
@@ -164,7 +169,8 @@ async fn describe(cx: &JobCtx, row: &store::Input) -> Result<Described> {
     let (bytes, was_fetched) = content_of(cx, row).await?;
     let fetched = was_fetched.then(|| bytes.clone());
     if row.kind == MediaKind::Text.name() {
-        let text = String::from_utf8(bytes.to_vec()).map_err(|_| Error::invalid("data.text", "is not UTF-8 text"))?;
+        let text = String::from_utf8(bytes.to_vec())
+            .map_err(|_| Error::invalid("data.text", "is not UTF-8 text"))?;
         return Ok(Described { fetched, content: Content::Text(text) });
     }
     let crop = InputDoc::read(&row.doc)?.crop;
@@ -172,7 +178,10 @@ async fn describe(cx: &JobCtx, row: &store::Input) -> Result<Described> {
     let (seen, picture) = cx.platform.engine().cpu(move || look(&bytes, &limits, crop)).await??;
     cx.checkpoint()?;
     let description = predict::describe(&cx.platform, picture).await?;
-    Ok(Described { fetched, content: Content::Image { seen: Box::new(seen), description: Box::new(description) } })
+    Ok(Described {
+        fetched,
+        content: Content::Image { seen: Box::new(seen), description: Box::new(description) },
+    })
 }
 
 async fn content_of(cx: &JobCtx, row: &store::Input) -> Result<(Bytes, bool)> {
@@ -180,7 +189,8 @@ async fn content_of(cx: &JobCtx, row: &store::Input) -> Result<(Bytes, bool)> {
         let lost = || Error::invalid("data", "is no longer there");
         return Ok((cx.platform.store().blobs().get(hash).await?.ok_or_else(lost)?, false));
     }
-    let url = row.source_url.as_deref().ok_or_else(|| Error::invalid("data", "has neither bytes nor a url"))?;
+    let url =
+        row.source_url.as_deref().ok_or_else(|| Error::invalid("data", "has neither bytes nor a url"))?;
     let fetched = cx.platform.fetcher().get(url, cx.platform.decode_limits().max_bytes).await?;
     Ok((fetched.bytes, true))
 }
@@ -217,7 +227,8 @@ async fn keep(cx: &JobCtx, described: Described) -> Result<Outcome> {
             ready(tx, row, blob.as_ref(), now_us)
         }),
         Content::Image { mut seen, description } => {
-            let thumb = platform.store().blobs().put(Bytes::from(std::mem::take(&mut seen.thumbnail))).await?;
+            let thumb =
+                platform.store().blobs().put(Bytes::from(std::mem::take(&mut seen.thumbnail))).await?;
             Outcome::effect(move |tx| {
                 let Some(mut row) = open_row(tx, &app_uid, &input_id)? else { return Ok(()) };
                 fill(&mut row, &seen, &description)?;

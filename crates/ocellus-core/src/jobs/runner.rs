@@ -4,7 +4,7 @@ use std::collections::{HashMap, VecDeque};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use ocellus_store as store;
@@ -18,6 +18,10 @@ use crate::{Error, Kind, Platform, Result};
 
 /// How long an orderly stop waits for parts that are being worked on.
 const STOP_PATIENCE: Duration = Duration::from_secs(8);
+/// How often old jobs are looked for.
+const HOUSEKEEPING_US: i64 = 3_600_000_000;
+/// How long ended jobs are kept, for those who ask what came of them.
+const KEEP_US: i64 = 7 * 24 * 3_600_000_000;
 /// The longest wait between two attempts.
 const MAX_BACKOFF_US: i64 = 60_000_000;
 
@@ -110,7 +114,12 @@ impl Runner {
     async fn work(mut self, mut stopped: watch::Receiver<bool>) {
         let poll = Duration::from_millis(self.platform.jobs_config().poll_ms.max(10));
         let platform = self.platform.clone();
+        let mut cleaned_at_us = 0;
         while !*stopped.borrow() {
+            if platform.clock().now_us() - cleaned_at_us > HOUSEKEEPING_US {
+                cleaned_at_us = platform.clock().now_us();
+                purge_old_jobs(&platform).await.unwrap_or_else(|error| error.log());
+            }
             // Registered before looking, so that a job added in between is not missed.
             let mut added = std::pin::pin!(platform.job_added().notified());
             added.as_mut().enable();
@@ -177,7 +186,12 @@ impl Runner {
             let signal = Signal::default();
             let key = (part.job_id.clone(), part.idx);
             self.held.lock().insert(key, (part.clone(), signal.clone()));
-            self.queue.push_back(JobCtx { platform: platform.clone(), job: job.clone(), part: part.clone(), signal });
+            self.queue.push_back(JobCtx {
+                platform: platform.clone(),
+                job: job.clone(),
+                part: part.clone(),
+                signal,
+            });
         }
         begin(platform, claimed, now_us).await
     }
@@ -198,6 +212,14 @@ impl Runner {
             error.log();
         }
     }
+}
+
+async fn purge_old_jobs(platform: &Platform) -> Result<()> {
+    const BATCH: i64 = 200;
+    let before_us = platform.clock().now_us() - KEEP_US;
+    while platform.store().write(move |tx| Ok::<_, Error>(tx.purge_jobs(before_us, BATCH)?)).await? == BATCH {
+    }
+    Ok(())
 }
 
 fn lease_until_us(platform: &Platform) -> i64 {
@@ -260,7 +282,13 @@ async fn extend(platform: &Platform, held: &Held) -> Result<()> {
 /// Runs one part to its end, whatever that is.
 async fn run_part(cx: JobCtx) -> Result<()> {
     let Some(kind) = kind_of(&cx.job) else {
-        return end_failed(&cx, None, Error::unsupported(format!("there is no job '{}'", cx.job.kind)), false).await;
+        return end_failed(
+            &cx,
+            None,
+            Error::unsupported(format!("there is no job '{}'", cx.job.kind)),
+            false,
+        )
+        .await;
     };
     if cx.part.attempts > cx.job.max_attempts {
         let error = Error::new(Kind::Internal, "given up: the server stopped each time this was tried");
@@ -269,7 +297,10 @@ async fn run_part(cx: JobCtx) -> Result<()> {
     if cx.job.cancel_requested || cx.signal.should_stop() {
         return end_cancelled(&cx).await;
     }
-    match AssertUnwindSafe((kind.run)(cx.clone())).catch_unwind().await {
+    let started = Instant::now();
+    let ended = AssertUnwindSafe((kind.run)(cx.clone())).catch_unwind().await;
+    metrics::histogram!("ocellus_job_part_seconds", "kind" => kind.name).record(started.elapsed());
+    match ended {
         Ok(Ok(outcome)) => match end_done(&cx, outcome).await {
             Ok(()) => Ok(()),
             Err(error) => end_failed(&cx, Some(kind), error, true).await,
@@ -277,7 +308,8 @@ async fn run_part(cx: JobCtx) -> Result<()> {
         Ok(Err(error)) if error.kind == Kind::Cancelled => end_cancelled(&cx).await,
         Ok(Err(error)) => end_failed(&cx, Some(kind), error, true).await,
         Err(panic) => {
-            let error = Error::internal(anyhow::anyhow!("panic in job {}: {}", kind.name, panic_text(&*panic)));
+            let error =
+                Error::internal(anyhow::anyhow!("panic in job {}: {}", kind.name, panic_text(&*panic)));
             error.log();
             end_failed(&cx, Some(kind), error, false).await
         }
@@ -307,15 +339,27 @@ async fn end_done(cx: &JobCtx, outcome: Outcome) -> Result<()> {
         })
         .await;
     drop(blobs_held);
+    count(cx, "done");
     written
 }
 
+fn count(cx: &JobCtx, end: &'static str) {
+    metrics::counter!("ocellus_job_parts_total", "kind" => cx.job.kind.clone(), "end" => end).increment(1);
+}
+
 async fn end_cancelled(cx: &JobCtx) -> Result<()> {
+    count(cx, "cancelled");
     let (part, now_us) = (cx.part.clone(), cx.platform.clock().now_us());
     cx.platform.store().write(move |tx| Ok::<_, Error>(tx.cancel_part(&part, now_us).map(|_| ())?)).await
 }
 
-async fn end_failed(cx: &JobCtx, kind: Option<&'static JobKind>, error: Error, may_retry: bool) -> Result<()> {
+async fn end_failed(
+    cx: &JobCtx,
+    kind: Option<&'static JobKind>,
+    error: Error,
+    may_retry: bool,
+) -> Result<()> {
+    count(cx, "failed");
     let now_us = cx.platform.clock().now_us();
     let retry_at_us = (may_retry && error.is_transient()).then(|| now_us + backoff_us(cx, &error));
     tracing::debug!(job = cx.job.kind, part = cx.part.idx, ?error, "part failed");

@@ -12,7 +12,9 @@ use tokio::net::TcpListener;
 use super::{JobCtx, JobKind, NewJob, Outcome};
 use crate::inputs::{self, FailureCode, Input, InputPatch, InputState, NewInput, NewLabel, Rendition};
 use crate::testing::{TestPlatform, cache_dir};
-use crate::{AppCtx, CropBox, Error, GeoPoint, JsonMap, Kind, MediaKind, PatchAction, Platform, Result, Source};
+use crate::{
+    AppCtx, CropBox, Error, GeoPoint, JsonMap, Kind, MediaKind, PatchAction, Platform, Result, Source,
+};
 
 /// A job that does what its parts' subjects say.
 pub(crate) const PROBE: JobKind = JobKind {
@@ -20,7 +22,9 @@ pub(crate) const PROBE: JobKind = JobKind {
     max_attempts: 3,
     run: |cx| probe(cx).boxed(),
     begin: None,
-    give_up: Some(|tx, _, part, error, _| Ok(tx.set_meta(&format!("gave up {}", part.subject), &error.message)?)),
+    give_up: Some(|tx, _, part, error, _| {
+        Ok(tx.set_meta(&format!("gave up {}", part.subject), &error.message)?)
+    }),
 };
 
 async fn probe(cx: JobCtx) -> Result<Outcome> {
@@ -85,14 +89,20 @@ async fn every_part_takes_effect_once_and_failures_stay_with_their_part() {
         let id = enqueue(&test, &subjects).await;
         test.settle().await;
         for subject in &subjects[..40] {
-            assert_eq!(meta(&test.platform, &format!("did {subject}")).await.as_deref(), Some("1"), "{subject}");
+            assert_eq!(
+                meta(&test.platform, &format!("did {subject}")).await.as_deref(),
+                Some("1"),
+                "{subject}"
+            );
         }
         let ended = job(&test.platform, &id).await;
         assert_eq!((ended.state, ended.n_done, ended.n_failed), (store::Job::DONE, 40, 2));
         assert_eq!(meta(&test.platform, "gave up panic").await.as_deref(), Some("internal error"));
         assert_eq!(meta(&test.platform, "gave up invalid").await.as_deref(), Some("it is wrong"));
-        let errors = test.platform.store().read(move |tx| Ok::<_, Error>(tx.job_errors(&id, 10, 0)?)).await.unwrap();
-        let codes: Vec<_> = errors.iter().map(|error| (error.subject.as_str(), error.code.as_str())).collect();
+        let errors =
+            test.platform.store().read(move |tx| Ok::<_, Error>(tx.job_errors(&id, 10, 0)?)).await.unwrap();
+        let codes: Vec<_> =
+            errors.iter().map(|error| (error.subject.as_str(), error.code.as_str())).collect();
         assert_eq!(codes, [("panic", "internal"), ("invalid", "invalid")]);
     }
 }
@@ -174,7 +184,11 @@ async fn a_cancelled_job_stops_and_keeps_what_is_done() {
         begun(&test.platform, &id).await;
         let cancelled = id.clone();
         let now_us = test.clock.now_us();
-        test.platform.store().write(move |tx| Ok::<_, Error>(tx.cancel_job(&cancelled, now_us)?)).await.unwrap();
+        test.platform
+            .store()
+            .write(move |tx| Ok::<_, Error>(tx.cancel_job(&cancelled, now_us)?))
+            .await
+            .unwrap();
         drop(workers);
         // The next to hold the part learns it from the job.
         test.clock.advance_us(30_000_001);
@@ -186,7 +200,9 @@ async fn a_cancelled_job_stops_and_keeps_what_is_done() {
 
 fn photo(name: &str) -> Bytes {
     let path = cache_dir().join("photos").join(name);
-    Bytes::from(std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run make setup", path.display())))
+    Bytes::from(
+        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}; run make setup", path.display())),
+    )
 }
 
 fn input(id: &str, source: Source) -> NewInput {
@@ -217,7 +233,10 @@ async fn serve() -> SocketAddr {
                     "/text" => ("200 OK", Bytes::from_static(b"<html>no image at all</html>")),
                     _ => ("404 Not Found", Bytes::new()),
                 };
-                let head = format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len());
+                let head = format!(
+                    "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n",
+                    body.len()
+                );
                 let _ = stream.write_all(head.as_bytes()).await;
                 let _ = stream.write_all(&body).await;
             });
@@ -262,7 +281,8 @@ async fn inputs_are_described_or_fail_with_a_reason_each_on_its_own() {
             failures.push(failure(&input));
         }
         let (failed, bad) = (Some(FailureCode::DownloadFailed), Some(FailureCode::InvalidImage));
-        let bad_or_unknown = |code: &Option<FailureCode>| *code == bad || *code == Some(FailureCode::Unsupported);
+        let bad_or_unknown =
+            |code: &Option<FailureCode>| *code == bad || *code == Some(FailureCode::Unsupported);
         assert_eq!(failures[..4], [None, None, None, failed]);
         assert!(failures[4..7].iter().all(bad_or_unknown), "{failures:?}");
         assert_eq!(failures[7], Some(FailureCode::AddressForbidden));
@@ -272,17 +292,20 @@ async fn inputs_are_described_or_fail_with_a_reason_each_on_its_own() {
 }
 
 async fn check_described(test: &TestPlatform, app: &AppCtx) {
-    let (by_bytes, by_url) = (inputs::get(app, "bytes").await.unwrap(), inputs::get(app, "url").await.unwrap());
+    let (by_bytes, by_url) =
+        (inputs::get(app, "bytes").await.unwrap(), inputs::get(app, "url").await.unwrap());
     assert_eq!(by_bytes.hosted, by_url.hosted, "the same bytes are kept once");
     assert!(by_bytes.width.unwrap() > 0 && by_bytes.height.unwrap() > 0 && !by_bytes.colors.is_empty());
     let (original, mime) = inputs::image(app, "url", Rendition::Original).await.unwrap();
     assert_eq!((original, mime.as_str()), (photo("robin.jpg"), "image/jpeg"));
     let (thumb, _) = inputs::image(app, "url", Rendition::Thumbnail).await.unwrap();
     assert!(thumb.starts_with(&[0xff, 0xd8]));
-    let (general, space) = (version(test.platform.catalog().general()), version(test.platform.catalog().embedding()));
+    let (general, space) =
+        (version(test.platform.catalog().general()), version(test.platform.catalog().embedding()));
     let uid = app.uid().to_owned();
     let read = move |tx: &mut store::Tx<'_>| {
-        let of = |id: &str| Ok::<_, Error>((tx.predictions_of(&uid, id, &general)?, tx.vector(&uid, &space, id)?));
+        let of =
+            |id: &str| Ok::<_, Error>((tx.predictions_of(&uid, id, &general)?, tx.vector(&uid, &space, id)?));
         Ok::<_, Error>((of("bytes")?, of("url")?, of("crop")?, of("junk")?, tx.input(&uid, "bytes")?))
     };
     let (bytes, url, crop, junk, row) = test.platform.store().read(read).await.unwrap();
@@ -371,7 +394,10 @@ async fn what_a_user_changes_while_an_input_is_described_is_kept() {
         workers.stop().await;
         for id in &ids {
             let input = inputs::get(&app, id).await.unwrap();
-            assert_eq!((input.state, input.metadata.len(), input.labels.len()), (InputState::Ready, round, round.min(1)));
+            assert_eq!(
+                (input.state, input.metadata.len(), input.labels.len()),
+                (InputState::Ready, round, round.min(1))
+            );
         }
     }
 }
@@ -385,7 +411,12 @@ async fn an_input_deleted_while_it_waits_leaves_nothing_behind() {
         test.settle().await;
         assert_eq!(inputs::get(&app, "a").await.unwrap_err().kind, Kind::NotFound);
         let (uid, space) = (app.uid().to_owned(), version(test.platform.catalog().embedding()));
-        let vector = test.platform.store().read(move |tx| Ok::<_, Error>(tx.vector(&uid, &space, "a")?)).await.unwrap();
+        let vector = test
+            .platform
+            .store()
+            .read(move |tx| Ok::<_, Error>(tx.vector(&uid, &space, "a")?))
+            .await
+            .unwrap();
         assert_eq!(vector, None);
     }
 }
