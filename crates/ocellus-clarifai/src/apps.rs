@@ -25,6 +25,13 @@ pub async fn get_app(cx: Cx, req: GetAppRequest) -> Result<SingleAppResponse> {
 }
 
 pub async fn list_apps(cx: Cx, req: ListAppsRequest) -> Result<MultiAppResponse> {
+    paging::refuse(&[
+        ("featured_only", req.featured_only),
+        ("starred_only", req.starred_only),
+        ("template_only", req.template_only),
+        ("visibility", req.visibility.is_some()),
+        ("id", !req.id.is_empty()),
+    ])?;
     let account = cx.account(req.user_app_id).await?;
     let name = [req.search, req.query, req.name].into_iter().find(|s| !s.is_empty());
     let found = apps::list(&account, paging::page(req.page, req.per_page)?, name.as_deref()).await?;

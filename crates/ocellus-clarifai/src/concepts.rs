@@ -22,6 +22,7 @@ pub async fn get_concept(cx: Cx, req: GetConceptRequest) -> Result<SingleConcept
 
 pub async fn list_concepts(cx: Cx, req: ListConceptsRequest) -> Result<MultiConceptResponse> {
     let app = cx.app(req.user_app_id).await?;
+    paging::refuse(&[("id", !req.id.is_empty())])?;
     let found = concepts::list(&app, paging::page(req.page, req.per_page)?).await?;
     Ok(many(&app, &found))
 }

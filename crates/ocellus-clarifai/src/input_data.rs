@@ -1,6 +1,5 @@
 //! What a request says about an image and its data, in the core's terms.
 
-use bytes::Bytes;
 use ocellus_core::inputs::{InputPatch, NewInput, NewLabel};
 use ocellus_core::{CropBox, Error, GeoPoint, MediaKind, Result, Source};
 
@@ -9,8 +8,8 @@ use crate::pb::{self, Data, Image, Input};
 
 /// An input to add; `field` names it in errors, such as `inputs[3]`.
 pub fn new_input(input: Input, field: &str) -> Result<NewInput> {
-    let data = input.data.unwrap_or_default();
-    let media = media(&data, &format!("{field}.data"))?;
+    let mut data = input.data.unwrap_or_default();
+    let media = media(&mut data, &format!("{field}.data"))?;
     Ok(NewInput {
         id: (!input.id.is_empty()).then_some(input.id),
         source: media.source,
@@ -50,45 +49,41 @@ pub struct Media {
     pub crop: Option<CropBox>,
 }
 
-/// Finds the content in a `data` message: an image, or one of the other kinds.
-pub fn media(data: &Data, field: &str) -> Result<Media> {
-    let simple = |kind, url: &str, bytes: &[u8], allow_duplicate_url| {
-        let source = source(url, bytes, &format!("{field}.{}", kind_field(kind)))?;
+/// Finds the content in a `data` message: an image, or one of the other kinds. Bytes are taken out.
+pub fn media(data: &mut Data, field: &str) -> Result<Media> {
+    let simple = |kind: MediaKind, url: &str, bytes: &mut Vec<u8>, allow_duplicate_url| {
+        let source = source(url, bytes, &format!("{field}.{}", kind.name()))?;
         Ok(Media { source, kind, allow_duplicate_url, crop: None })
     };
-    if let Some(image) = &data.image {
-        let source = image_source(image, &format!("{field}.image"))?;
+    if let Some(image) = &mut data.image {
         let crop = crop(&image.crop, &format!("{field}.image.crop"))?;
-        return Ok(Media { source, kind: MediaKind::Image, allow_duplicate_url: image.allow_duplicate_url, crop });
+        let media = simple(MediaKind::Image, &image.url, &mut image.base64, image.allow_duplicate_url)?;
+        return Ok(Media { crop, ..media });
     }
-    if let Some(video) = &data.video {
-        return simple(MediaKind::Video, &video.url, &video.base64, video.allow_duplicate_url);
+    if let Some(video) = &mut data.video {
+        return simple(MediaKind::Video, &video.url, &mut video.base64, video.allow_duplicate_url);
     }
-    if let Some(audio) = &data.audio {
-        return simple(MediaKind::Audio, &audio.url, &audio.base64, audio.allow_duplicate_url);
+    if let Some(audio) = &mut data.audio {
+        return simple(MediaKind::Audio, &audio.url, &mut audio.base64, audio.allow_duplicate_url);
     }
     if let Some(text) = &data.text {
         if !text.raw.is_empty() {
             let source = Source::Text(text.raw.clone());
             return Ok(Media { source, kind: MediaKind::Text, allow_duplicate_url: true, crop: None });
         }
-        return simple(MediaKind::Text, &text.url, &[], text.allow_duplicate_url);
+        return simple(MediaKind::Text, &text.url, &mut Vec::new(), text.allow_duplicate_url);
     }
     Err(Error::invalid(format!("{field}.image"), "must have a url or base64"))
 }
 
-fn kind_field(kind: MediaKind) -> &'static str {
-    kind.name()
-}
-
 /// Where an image lies: its bytes if there are any, else its address.
-pub fn image_source(image: &Image, field: &str) -> Result<Source> {
-    source(&image.url, &image.base64, field)
+pub fn image_source(image: &mut Image, field: &str) -> Result<Source> {
+    source(&image.url, &mut image.base64, field)
 }
 
-fn source(url: &str, bytes: &[u8], field: &str) -> Result<Source> {
+fn source(url: &str, bytes: &mut Vec<u8>, field: &str) -> Result<Source> {
     match (bytes.is_empty(), url.trim()) {
-        (false, _) => Ok(Source::Bytes(Bytes::copy_from_slice(bytes))),
+        (false, _) => Ok(Source::Bytes(std::mem::take(bytes).into())),
         (true, "") => Err(Error::invalid(field, "must have a url or base64")),
         (true, url) => Ok(Source::Url(url.to_owned())),
     }

@@ -35,6 +35,11 @@ pub async fn get_key(cx: Cx, req: GetKeyRequest) -> Result<SingleKeyResponse> {
 
 pub async fn list_keys(cx: Cx, req: ListKeysRequest) -> Result<MultiKeyResponse> {
     let account = cx.account(req.user_app_id).await?;
+    paging::refuse(&[
+        ("scopes", !req.scopes.is_empty()),
+        ("endpoints", !req.endpoints.is_empty()),
+        ("type", !req.r#type.is_empty()),
+    ])?;
     let found = keys::list(&account, paging::page(req.page, req.per_page)?, None).await?;
     Ok(many(&found))
 }

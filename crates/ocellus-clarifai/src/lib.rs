@@ -67,6 +67,7 @@ pub fn router(platform: Platform, config: ClarifaiConfig) -> Router {
         .route("/hosted/{size}/{user_id}/{app_id}/{input_id}/{signature}", get(hosted::image))
         .route("/clarifai.api.V2/{rpc}", post(grpc::call))
         .route("/grpc.health.v1.Health/Check", post(grpc::health))
+        .layer(ocellus_http::panic::layer(rest::panicked))
         .with_state(api)
 }
 

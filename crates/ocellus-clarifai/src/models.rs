@@ -36,6 +36,7 @@ async fn single(cx: &Cx, req: GetModelRequest, with_concepts: bool) -> Result<Si
 }
 
 pub async fn list_models(cx: Cx, req: ListModelsRequest) -> Result<MultiModelResponse> {
+    refuse_filters(&req)?;
     let platform = open(&cx, req.user_app_id).await?;
     let name = [req.search, req.query, req.name].into_iter().find(|s| !s.is_empty());
     let model_type_ids = [req.model_type_id].into_iter().filter(|s| !s.is_empty()).collect();
@@ -84,6 +85,24 @@ pub async fn list_model_concepts(cx: Cx, req: ListModelConceptsRequest) -> Resul
     let before = (page as usize - 1).saturating_mul(per_page as usize);
     let concepts = found.skip(before).take(per_page as usize).map(|c| concept(&spec, c)).collect();
     Ok(MultiConceptResponse { status: status::success(), concepts })
+}
+
+fn refuse_filters(req: &ListModelsRequest) -> Result<()> {
+    paging::refuse(&[
+        ("featured_only", req.featured_only),
+        ("starred_only", req.starred_only),
+        ("bookmark", req.bookmark),
+        ("input_fields", !req.input_fields.is_empty()),
+        ("output_fields", !req.output_fields.is_empty()),
+        ("license", !req.license.is_empty()),
+        ("toolkits", !req.toolkits.is_empty()),
+        ("use_cases", !req.use_cases.is_empty()),
+        ("languages", !req.languages.is_empty()),
+        ("creator", !req.creator.is_empty()),
+        ("model_version_ids", !req.model_version_ids.is_empty()),
+        ("ids", !req.ids.is_empty()),
+        ("visibility", req.visibility.is_some()),
+    ])
 }
 
 /// Lists of models may be asked for without naming an app, and with a key that belongs to none.

@@ -2,7 +2,7 @@
 
 use ocellus_core::catalog::ModelSpec;
 use ocellus_core::predict::{self, ConceptSelector, PredictInput, PredictOptions, Prediction, Subject};
-use ocellus_core::{Error, MediaKind, Result, Source};
+use ocellus_core::{Error, MediaKind, Result};
 
 use crate::models::{PUBLIC_APP, PUBLIC_USER};
 use crate::pb::status::{Status, StatusCode as Code};
@@ -30,23 +30,16 @@ pub async fn post_model_outputs(cx: Cx, req: PostModelOutputsRequest) -> Result<
 /// An image of the request, or an input of the app when only its id is given.
 fn subject(input: Input, field: &str) -> Result<PredictInput> {
     let mut data = input.data.unwrap_or_default();
-    let bytes = data.image.as_mut().map(|image| std::mem::take(&mut image.base64)).unwrap_or_default();
-    let empty = data.image.as_ref().is_none_or(|image| image.url.is_empty())
-        && bytes.is_empty()
+    let empty = data.image.as_ref().is_none_or(|image| image.url.is_empty() && image.base64.is_empty())
         && data.video.is_none()
         && data.audio.is_none()
         && data.text.is_none();
-    let crop = match &data.image {
-        Some(image) => input_data::crop(&image.crop, &format!("{field}.data.image.crop"))?,
-        None => None,
-    };
     if empty && !input.id.is_empty() {
+        let sides = data.image.map(|image| image.crop).unwrap_or_default();
+        let crop = input_data::crop(&sides, &format!("{field}.data.image.crop"))?;
         return Ok(PredictInput { subject: Subject::Input(input.id), crop });
     }
-    if !bytes.is_empty() {
-        return Ok(PredictInput { subject: Subject::Source(Source::Bytes(bytes.into())), crop });
-    }
-    let media = input_data::media(&data, &format!("{field}.data"))?;
+    let media = input_data::media(&mut data, &format!("{field}.data"))?;
     match media.kind {
         MediaKind::Image => Ok(PredictInput { subject: Subject::Source(media.source), crop: media.crop }),
         MediaKind::Video | MediaKind::Text | MediaKind::Audio => {

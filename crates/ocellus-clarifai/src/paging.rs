@@ -1,6 +1,6 @@
 //! Page numbers of requests: zero means the default, since protobuf cannot tell it from absent.
 
-use ocellus_core::{Page, PatchAction, Result};
+use ocellus_core::{Error, Page, PatchAction, Result};
 
 use crate::pb::Pagination;
 
@@ -26,6 +26,14 @@ fn or_default(page: u32, per_page: u32, default: u32) -> Result<Page> {
     Page { page, per_page }.check()
 }
 
+/// Refuses filters that a request sets and nothing here can apply: a wrong list is worse than none.
+pub fn refuse(filters: &[(&str, bool)]) -> Result<()> {
+    match filters.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(Error::invalid(*name, "is a filter that this server does not have")),
+        None => Ok(()),
+    }
+}
+
 /// The action of a patch; `default` where the request does not say.
 pub fn action(name: &str, default: PatchAction) -> Result<PatchAction> {
     match name {
@@ -33,6 +41,6 @@ pub fn action(name: &str, default: PatchAction) -> Result<PatchAction> {
         "merge" => Ok(PatchAction::Merge),
         "overwrite" => Ok(PatchAction::Overwrite),
         "remove" => Ok(PatchAction::Remove),
-        _ => Err(ocellus_core::Error::invalid("action", "must be merge, overwrite or remove")),
+        _ => Err(Error::invalid("action", "must be merge, overwrite or remove")),
     }
 }

@@ -43,7 +43,8 @@ fn and(and: And, field: &str, found: &mut CoreQuery) -> Result<()> {
     }
     let Some(output) = and.output else { return Ok(()) };
     if let Some(input) = output.input {
-        let by = likeness(&input.id, input.data.as_ref(), &format!("{field}.output.input"))?;
+        let data = &mut input.data.unwrap_or_default();
+        let by = likeness(&input.id, data, &format!("{field}.output.input"))?;
         found.ranks.extend(by.map(|by| CoreRank { negate, by }));
     }
     let concepts = output.data.unwrap_or_default().concepts;
@@ -155,9 +156,9 @@ fn limit_km(limit: &GeoLimit, field: &str) -> Result<f64> {
 /// One rank of today: likeness to an image, an input or a vector, or the value of a concept.
 fn rank(rank: Rank, field: &str, found: &mut Vec<CoreRank>) -> Result<()> {
     let Some(annotation) = rank.annotation else { return Ok(()) };
-    let data = annotation.data.unwrap_or_default();
+    let mut data = annotation.data.unwrap_or_default();
     let negate = rank.negate;
-    let by = likeness(&annotation.input_id, Some(&data), &format!("{field}.annotation"))?;
+    let by = likeness(&annotation.input_id, &mut data, &format!("{field}.annotation"))?;
     found.extend(by.map(|by| CoreRank { negate, by }));
     if data.text.is_some() {
         return Err(Error::unsupported("ranking by text is not implemented by this server"));
@@ -169,16 +170,14 @@ fn rank(rank: Rank, field: &str, found: &mut Vec<CoreRank>) -> Result<()> {
 }
 
 /// What to be like: the image or vector that is given, else the input of this id.
-fn likeness(id: &str, data: Option<&Data>, field: &str) -> Result<Option<RankBy>> {
-    let vector = data.and_then(|d| d.embeddings.first()).map(|e| &e.vector).filter(|v| !v.is_empty());
-    if let Some(vector) = vector {
-        return Ok(Some(RankBy::Vector(vector.clone())));
+fn likeness(id: &str, data: &mut Data, field: &str) -> Result<Option<RankBy>> {
+    if let Some(embedding) = data.embeddings.first_mut().filter(|e| !e.vector.is_empty()) {
+        return Ok(Some(RankBy::Vector(std::mem::take(&mut embedding.vector))));
     }
-    let image = data.and_then(|d| d.image.as_ref()).filter(|i| !i.url.is_empty() || !i.base64.is_empty());
-    match image {
+    match data.image.as_mut().filter(|i| !i.url.is_empty() || !i.base64.is_empty()) {
         Some(image) => {
-            let source = input_data::image_source(image, &format!("{field}.data.image"))?;
             let crop = input_data::crop(&image.crop, &format!("{field}.data.image.crop"))?;
+            let source = input_data::image_source(image, &format!("{field}.data.image"))?;
             Ok(Some(RankBy::Image { source, crop }))
         }
         None => Ok((!id.is_empty()).then(|| RankBy::InputId(id.to_owned()))),

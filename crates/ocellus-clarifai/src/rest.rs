@@ -14,10 +14,10 @@ use crate::call::{self, Head};
 use crate::error::WireError;
 use crate::paths::Found;
 use crate::pb::status::StatusCode as Code;
-use crate::rpc::Reply;
+use crate::rpc::{Era, Reply};
 use crate::service::{Api, Rpc};
 use crate::status;
-use crate::transcode::{self, Malformed};
+use crate::transcode::{self, Form, Malformed};
 
 /// Above this many bytes a body is transcoded away from the threads that serve connections.
 const LARGE_BODY_BYTES: usize = 1 << 20;
@@ -48,7 +48,7 @@ pub async fn rest(State(api): State<Arc<Api>>, request: Request) -> Response {
         _ => body,
     };
     match answer(&api, &rpc, &head, params, body).await {
-        Ok(reply) => success(&api, &rpc, &reply),
+        Ok(reply) => success(&api, &rpc, &head, &reply),
         Err(error) => failure(&api, Some(&rpc), &head, &error),
     }
 }
@@ -118,20 +118,20 @@ fn query(raw: &str) -> impl Iterator<Item = (String, String)> + '_ {
     url::form_urlencoded::parse(raw.as_bytes()).map(|(name, value)| (name.into_owned(), value.into_owned()))
 }
 
-fn success(api: &Api, rpc: &Rpc, reply: &Reply) -> Response {
+fn success(api: &Api, rpc: &Rpc, head: &Head, reply: &Reply) -> Response {
     // The status of this one answer is what was asked about, not how the call went.
     let http = if rpc.name == "GetStatusCode" { Http::OK } else { status::http(reply.code) };
-    json(api, http, rpc.output, &reply.body)
+    json(api, head, http, rpc.output, &reply.body)
 }
 
 fn failure(api: &Api, rpc: Option<&Rpc>, head: &Head, error: &WireError) -> Response {
     let status = head.error_status(error);
     let mut response = match rpc {
-        Some(rpc) => json(api, error.http, rpc.output, &call::only_status(rpc, &status)),
+        Some(rpc) => json(api, head, error.http, rpc.output, &call::only_status(rpc, &status)),
         None => {
             let mut out = b"{\"status\":".to_vec();
             let plan = api.service.plans.get(api.service.status_plan);
-            transcode::write(&api.service.plans, plan, &status.encode_to_vec(), &mut out);
+            transcode::write(form(api, head), plan, &status.encode_to_vec(), &mut out);
             out.push(b'}');
             typed(error.http, out)
         }
@@ -142,10 +142,21 @@ fn failure(api: &Api, rpc: Option<&Rpc>, head: &Head, error: &WireError) -> Resp
     response
 }
 
-fn json(api: &Api, http: Http, message: usize, bytes: &[u8]) -> Response {
-    let plans = &api.service.plans;
+/// The answer of a call whose handler panicked; what it was about is only logged.
+pub fn panicked() -> Response {
+    let code = Code::InternalUnexpectedPanic;
+    let description = status::description(Era::Current, code as i32);
+    let body = serde_json::json!({"status": {"code": code as i32, "description": description}});
+    typed(Http::INTERNAL_SERVER_ERROR, body.to_string().into_bytes())
+}
+
+fn form<'p>(api: &'p Api, head: &Head) -> Form<'p> {
+    Form { plans: &api.service.plans, old: head.era == Era::Y2019 }
+}
+
+fn json(api: &Api, head: &Head, http: Http, message: usize, bytes: &[u8]) -> Response {
     let mut out = Vec::with_capacity(bytes.len() * 3 + 256);
-    transcode::write(plans, plans.get(message), bytes, &mut out);
+    transcode::write(form(api, head), api.service.plans.get(message), bytes, &mut out);
     typed(http, out)
 }
 

@@ -3,7 +3,7 @@
 use ocellus_core::{Result, Scope};
 
 use crate::pb::*;
-use crate::rpc::Cx;
+use crate::rpc::{Cx, Era};
 use crate::{apps, status};
 
 pub async fn my_scopes(cx: Cx, req: MyScopesRequest) -> Result<MultiScopeResponse> {
@@ -18,9 +18,14 @@ pub async fn my_scopes(cx: Cx, req: MyScopesRequest) -> Result<MultiScopeRespons
 }
 
 #[expect(clippy::unused_async, reason = "handlers are async")]
-pub async fn list_scopes(_cx: Cx, _req: ListScopesRequest) -> Result<MultiScopeDepsResponse> {
-    let scope_deps = Scope::all()
+pub async fn list_scopes(cx: Cx, _req: ListScopesRequest) -> Result<MultiScopeDepsResponse> {
+    let all: Vec<ScopeDeps> = Scope::all()
         .map(|scope| ScopeDeps { scope: scope.name().to_owned(), depending_scopes: Vec::new() })
         .collect();
-    Ok(MultiScopeDepsResponse { status: status::success(), scope_deps, ..Default::default() })
+    // The list had another name in the first generation.
+    let (scopes, scope_deps) = match cx.era {
+        Era::Y2019 => (all, Vec::new()),
+        Era::Current => (Vec::new(), all),
+    };
+    Ok(MultiScopeDepsResponse { status: status::success(), scope_deps, scopes, ..Default::default() })
 }

@@ -12,7 +12,7 @@ mod write;
 pub use params::set;
 pub use plan::Plans;
 pub use read::read;
-pub use write::write;
+pub use write::{Form, write};
 
 /// A request that could not be understood: where, and what was wrong there.
 #[derive(Debug, PartialEq)]

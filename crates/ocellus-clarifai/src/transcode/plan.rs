@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use ocellus_clarifai_proto::SHOWN_EMPTY_IN_2018;
 use prost_reflect::{DescriptorPool, ExtensionDescriptor, FieldDescriptor, MessageDescriptor};
 
 /// Every message of the pool, addressable by full name or by index (messages refer to each other).
@@ -29,6 +30,8 @@ pub struct Field {
     pub map: Option<(Kind, Kind)>,
     /// Printed even when absent (`cl_show_if_empty`).
     pub show_if_empty: bool,
+    /// Printed even when absent for the clients of 2018, whose proto said so.
+    pub show_if_empty_2018: bool,
     /// What an absent value means in JSON (`cl_default_float`); over gRPC it means zero.
     pub default_float: Option<f32>,
 }
@@ -112,13 +115,16 @@ fn plan(
                 let (key, value) = (entry.map_entry_key_field(), entry.map_entry_value_field());
                 (kind(&key, index, enums), kind(&value, index, enums))
             });
+            let show_if_empty = show.is_some_and(|e| options.get_extension(e).as_bool() == Some(true));
+            let old = SHOWN_EMPTY_IN_2018.contains(&(message.full_name(), f.name()));
             Field {
                 number: f.number(),
                 name: f.name().to_owned(),
                 kind: kind(&f, index, enums),
                 list: f.is_list(),
                 map,
-                show_if_empty: show.is_some_and(|e| options.get_extension(e).as_bool() == Some(true)),
+                show_if_empty,
+                show_if_empty_2018: show_if_empty || old,
                 default_float: float
                     .filter(|e| options.has_extension(e))
                     .and_then(|e| options.get_extension(e).as_f32()),

@@ -3,7 +3,7 @@
 use ocellus_clarifai_proto::pool;
 use prost_reflect::{DynamicMessage, ReflectMessage};
 
-use super::{Malformed, Plans, read, set, write};
+use super::{Form, Malformed, Plans, read, set, write};
 
 fn plans() -> &'static Plans {
     static PLANS: std::sync::LazyLock<Plans> = std::sync::LazyLock::new(|| Plans::new(pool()));
@@ -20,7 +20,7 @@ fn to_bytes(message: &str, json: &str) -> Result<Vec<u8>, Malformed> {
 fn to_json(message: &str, bytes: &[u8]) -> String {
     let plan = plans().get(plans().index(message).unwrap());
     let mut out = Vec::new();
-    write(plans(), plan, bytes, &mut out);
+    write(Form { plans: plans(), old: false }, plan, bytes, &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -149,6 +149,16 @@ fn path_and_query_add_to_the_body() {
     );
     let error = set(plans(), plan, "page", "many", &mut bytes).unwrap_err();
     assert_eq!(error.field, "page");
+}
+
+#[test]
+fn clients_of_2018_see_the_empty_fields_that_their_proto_showed() {
+    let plan = plans().get(plans().index("clarifai.api.OutputConfig").unwrap());
+    let mut out = Vec::new();
+    write(Form { plans: plans(), old: true }, plan, &[], &mut out);
+    let expected =
+        r#"{"concepts_mutually_exclusive":false,"closed_environment":false,"max_concepts":0,"min_value":0}"#;
+    assert_eq!(String::from_utf8(out).unwrap(), expected);
 }
 
 #[test]

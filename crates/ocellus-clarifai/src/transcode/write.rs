@@ -9,9 +9,16 @@ use base64::engine::general_purpose::STANDARD;
 use super::plan::{Field, Kind, Plan, Plans};
 use super::wire::{self, Raw};
 
+/// What JSON to write: the messages, and whether for a client of 2018, to whom more is shown.
+#[derive(Clone, Copy)]
+pub struct Form<'p> {
+    pub plans: &'p Plans,
+    pub old: bool,
+}
+
 /// Appends the JSON object for an encoded message. Damaged bytes end the message where they begin;
 /// the bytes come from our own encoder, so this does not happen to answers.
-pub fn write(plans: &Plans, plan: &Plan, mut message: &[u8], out: &mut Vec<u8>) {
+pub fn write(form: Form<'_>, plan: &Plan, mut message: &[u8], out: &mut Vec<u8>) {
     let mut values: Vec<(u32, Raw<'_>)> = Vec::new();
     while let Some(value) = wire::next(&mut message) {
         values.push(value);
@@ -28,7 +35,7 @@ pub fn write(plans: &Plans, plan: &Plan, mut message: &[u8], out: &mut Vec<u8>) 
         let (own, later) = rest.split_at(n);
         rest = later;
         let shown = !own.is_empty()
-            || (field.show_if_empty
+            || ((if form.old { field.show_if_empty_2018 } else { field.show_if_empty })
                 && (field.list || field.map.is_some() || is_scalar(&field.kind)));
         if !shown {
             continue;
@@ -38,7 +45,7 @@ pub fn write(plans: &Plans, plan: &Plan, mut message: &[u8], out: &mut Vec<u8>) 
         }
         string(out, &field.name);
         out.push(b':');
-        self::field(plans, field, own, out);
+        self::field(form, field, own, out);
     }
     out.push(b'}');
 }
@@ -56,14 +63,14 @@ fn is_scalar(kind: &Kind) -> bool {
     )
 }
 
-fn field(plans: &Plans, field: &Field, values: &[(u32, Raw<'_>)], out: &mut Vec<u8>) {
+fn field(form: Form<'_>, field: &Field, values: &[(u32, Raw<'_>)], out: &mut Vec<u8>) {
     if let Some((key, value)) = &field.map {
-        return map(plans, key, value, values, out);
+        return map(form, key, value, values, out);
     }
     if !field.list {
         let zero = if matches!(field.kind, Kind::String | Kind::Bytes) { Raw::Bytes(&[]) } else { Raw::Varint(0) };
         let last = values.last().map_or(zero, |(_, raw)| *raw);
-        return value(plans, &field.kind, last, out);
+        return value(form, &field.kind, last, out);
     }
     out.push(b'[');
     let mut first = true;
@@ -76,12 +83,12 @@ fn field(plans: &Plans, field: &Field, values: &[(u32, Raw<'_>)], out: &mut Vec<
             Some((wire_type, bytes)) => {
                 for raw in wire::unpack(bytes, wire_type) {
                     comma(out, &mut first);
-                    value(plans, &field.kind, raw, out);
+                    value(form, &field.kind, raw, out);
                 }
             }
             None => {
                 comma(out, &mut first);
-                value(plans, &field.kind, *raw, out);
+                value(form, &field.kind, *raw, out);
             }
         }
     }
@@ -119,7 +126,7 @@ fn packed_wire_type(kind: &Kind) -> Option<u8> {
     }
 }
 
-fn map(plans: &Plans, key: &Kind, val: &Kind, entries: &[(u32, Raw<'_>)], out: &mut Vec<u8>) {
+fn map(form: Form<'_>, key: &Kind, val: &Kind, entries: &[(u32, Raw<'_>)], out: &mut Vec<u8>) {
     let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     for (_, raw) in entries {
         let Raw::Bytes(mut entry) = *raw else { continue };
@@ -133,12 +140,12 @@ fn map(plans: &Plans, key: &Kind, val: &Kind, entries: &[(u32, Raw<'_>)], out: &
             }
         }
         let (mut key_text, mut value_text) = (Vec::new(), Vec::new());
-        value(plans, key, k, &mut key_text);
+        value(form, key, k, &mut key_text);
         if !matches!(key, Kind::String) {
             key_text.insert(0, b'"');
             key_text.push(b'"');
         }
-        value(plans, val, v, &mut value_text);
+        value(form, val, v, &mut value_text);
         pairs.push((key_text, value_text));
     }
     // Maps of the generated code have no order of their own; sorted keys make answers repeatable.
@@ -154,18 +161,18 @@ fn map(plans: &Plans, key: &Kind, val: &Kind, entries: &[(u32, Raw<'_>)], out: &
     out.push(b'}');
 }
 
-fn value(plans: &Plans, kind: &Kind, raw: Raw<'_>, out: &mut Vec<u8>) {
+fn value(form: Form<'_>, kind: &Kind, raw: Raw<'_>, out: &mut Vec<u8>) {
     match (kind, raw) {
-        (Kind::Message(index), Raw::Bytes(b)) => write(plans, plans.get(*index), b, out),
-        (Kind::Struct, Raw::Bytes(b)) => map(plans, &Kind::String, &Kind::Value, &entries(b), out),
-        (Kind::Value, Raw::Bytes(b)) => any(plans, b, out),
-        (Kind::ListValue, Raw::Bytes(b)) => list(plans, b, out),
+        (Kind::Message(index), Raw::Bytes(b)) => write(form, form.plans.get(*index), b, out),
+        (Kind::Struct, Raw::Bytes(b)) => map(form, &Kind::String, &Kind::Value, &entries(b), out),
+        (Kind::Value, Raw::Bytes(b)) => any(form, b, out),
+        (Kind::ListValue, Raw::Bytes(b)) => list(form, b, out),
         (Kind::Timestamp, Raw::Bytes(b)) => timestamp(b, out),
         (Kind::Duration, Raw::Bytes(b)) => duration(b, out),
         (Kind::Wrapper(inner), Raw::Bytes(mut b)) => {
             let empty = if matches!(**inner, Kind::String | Kind::Bytes) { Raw::Bytes(&[]) } else { Raw::Varint(0) };
             let inside = wire::next(&mut b).map_or(empty, |(_, raw)| raw);
-            value(plans, inner, inside, out);
+            value(form, inner, inside, out);
         }
         (Kind::String, Raw::Bytes(b)) => string(out, &String::from_utf8_lossy(b)),
         (Kind::Bytes, Raw::Bytes(b)) => {
@@ -201,23 +208,23 @@ fn entries(mut message: &[u8]) -> Vec<(u32, Raw<'_>)> {
     values
 }
 
-fn any(plans: &Plans, mut message: &[u8], out: &mut Vec<u8>) {
+fn any(form: Form<'_>, mut message: &[u8], out: &mut Vec<u8>) {
     match wire::next(&mut message) {
-        Some((2, raw)) => value(plans, &Kind::Double, raw, out),
-        Some((3, raw)) => value(plans, &Kind::String, raw, out),
-        Some((4, raw)) => value(plans, &Kind::Bool, raw, out),
-        Some((5, raw)) => value(plans, &Kind::Struct, raw, out),
-        Some((6, raw)) => value(plans, &Kind::ListValue, raw, out),
+        Some((2, raw)) => value(form, &Kind::Double, raw, out),
+        Some((3, raw)) => value(form, &Kind::String, raw, out),
+        Some((4, raw)) => value(form, &Kind::Bool, raw, out),
+        Some((5, raw)) => value(form, &Kind::Struct, raw, out),
+        Some((6, raw)) => value(form, &Kind::ListValue, raw, out),
         _ => out.extend_from_slice(b"null"),
     }
 }
 
-fn list(plans: &Plans, message: &[u8], out: &mut Vec<u8>) {
+fn list(form: Form<'_>, message: &[u8], out: &mut Vec<u8>) {
     out.push(b'[');
     let mut first = true;
     for (_, raw) in entries(message) {
         comma(out, &mut first);
-        value(plans, &Kind::Value, raw, out);
+        value(form, &Kind::Value, raw, out);
     }
     out.push(b']');
 }

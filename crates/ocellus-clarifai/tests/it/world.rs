@@ -1,6 +1,7 @@
 //! What a test runs in: a fresh platform, the router around it, a second account, and a server of photographs.
 
 use axum::Router;
+use axum::http::StatusCode;
 use axum::routing::get;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -71,7 +72,7 @@ async fn photo_server() -> String {
             if name == "page.html" {
                 return Ok(b"<html>not an image</html>".to_vec());
             }
-            std::fs::read(path).map_err(|_| axum::http::StatusCode::NOT_FOUND)
+            std::fs::read(path).map_err(|_| StatusCode::NOT_FOUND)
         }
     };
     let app = Router::new().route("/{*name}", get(serve));
