@@ -36,7 +36,13 @@ pub struct IndexConfig {
 
 impl Default for IndexConfig {
     fn default() -> Self {
-        Self { memory_bytes: 4 << 30, ann_above: 50_000, exact_below: 50_000, snapshot_above: 2_000, build_threads: 1 }
+        Self {
+            memory_bytes: 4 << 30,
+            ann_above: 50_000,
+            exact_below: 50_000,
+            snapshot_above: 2_000,
+            build_threads: 1,
+        }
     }
 }
 
@@ -90,7 +96,8 @@ impl Indexes {
     /// Writes a snapshot of every index that changed since its last one.
     pub async fn snapshot_all(&self) {
         let spaces: Vec<Arc<Space>> = self.spaces.lock().values().cloned().collect();
-        let save = tokio::task::spawn_blocking(move || spaces.iter().for_each(|space| space.save_if_changed(1)));
+        let save =
+            tokio::task::spawn_blocking(move || spaces.iter().for_each(|space| space.save_if_changed(1)));
         if let Err(err) = save.await {
             tracing::warn!(%err, "writing index snapshots failed");
         }
@@ -120,7 +127,9 @@ impl Indexes {
             if held <= self.shared.config.memory_bytes {
                 return;
             }
-            let idle = spaces.iter().filter(|(_, space)| !Arc::ptr_eq(space, wanted) && Arc::strong_count(space) == 1);
+            let idle = spaces
+                .iter()
+                .filter(|(_, space)| !Arc::ptr_eq(space, wanted) && Arc::strong_count(space) == 1);
             let oldest = idle.min_by_key(|(_, space)| space.last_used.load(Ordering::Relaxed));
             let Some(key) = oldest.map(|(key, _)| key.clone()) else { return };
             if let Some(space) = spaces.remove(&key) {

@@ -39,7 +39,8 @@ fn matches(model: &ModelSpec, query: &ModelQuery) -> bool {
     let type_fits = types.is_empty() || types.contains(&model.model_type_id);
     let name_fits = query.name.as_deref().is_none_or(|pattern| {
         let names = [&model.id, &model.name, &model.display_name].into_iter().chain(&model.aliases);
-        pattern.is_empty() || names.into_iter().any(|name| fits_pattern(&pattern.to_lowercase(), &name.to_lowercase()))
+        pattern.is_empty()
+            || names.into_iter().any(|name| fits_pattern(&pattern.to_lowercase(), &name.to_lowercase()))
     });
     type_fits && name_fits
 }

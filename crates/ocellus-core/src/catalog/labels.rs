@@ -36,7 +36,9 @@ impl Labels {
     pub fn parse(classes: &str, groups: &str) -> Result<Self, String> {
         let mut labels = Self::default();
         for (row, line) in rows(classes) {
-            let &[index, id, name, ..] = line.as_slice() else { return Err(format!("class row {row} has too few columns")) };
+            let &[index, id, name, ..] = line.as_slice() else {
+                return Err(format!("class row {row} has too few columns"));
+            };
             if index.parse() != Ok(labels.concepts.len()) {
                 return Err(format!("class row {row} has index {index}, which is out of order"));
             }
@@ -44,11 +46,18 @@ impl Labels {
         }
         labels.n_outputs = labels.concepts.len();
         for (row, line) in rows(groups) {
-            let &[id, name, members, ..] = line.as_slice() else { return Err(format!("group row {row} has too few columns")) };
-            let members: Option<Vec<usize>> =
-                members.split(',').map(|idx| idx.trim().parse().ok().filter(|idx| *idx < labels.n_outputs)).collect();
+            let &[id, name, members, ..] = line.as_slice() else {
+                return Err(format!("group row {row} has too few columns"));
+            };
+            let members: Option<Vec<usize>> = members
+                .split(',')
+                .map(|idx| idx.trim().parse().ok().filter(|idx| *idx < labels.n_outputs))
+                .collect();
             let members = members.ok_or_else(|| format!("group row {row} has a member that is no class"))?;
-            let weight = line.get(3).map_or(Ok(1.0), |text| text.parse()).map_err(|_| format!("group row {row} has no weight"))?;
+            let weight = line
+                .get(3)
+                .map_or(Ok(1.0), |text| text.parse())
+                .map_err(|_| format!("group row {row} has no weight"))?;
             labels.add(id, name)?;
             labels.groups.push(Group { members, weight });
         }
@@ -126,7 +135,13 @@ mod tests {
     #[test]
     fn concepts_are_found_by_id_or_by_name_in_any_case() {
         let labels = Labels::parse(CLASSES, "id\tname\tmembers\nai_d\tDog\t0,1\n").unwrap();
-        let table = [("ai_b", "", Some(1)), ("", "PUG", Some(1)), ("", "dog", Some(3)), ("ai_x", "pug", None), ("", "cat", None)];
+        let table = [
+            ("ai_b", "", Some(1)),
+            ("", "PUG", Some(1)),
+            ("", "dog", Some(3)),
+            ("ai_x", "pug", None),
+            ("", "cat", None),
+        ];
         for (id, name, expected) in table {
             assert_eq!(labels.find(id, name), expected, "{id} {name}");
         }

@@ -115,8 +115,9 @@ pub struct Catalog {
 impl Catalog {
     /// Reads the built-in manifest; weights are expected below `models_dir`, each in a folder named by its hash.
     pub fn open(models_dir: &Path) -> Result<Self> {
-        Self::read(MANIFEST, &TABLES, models_dir)
-            .map_err(|text| Error::internal(anyhow::anyhow!("the built-in manifest of models cannot be used: {text}")))
+        Self::read(MANIFEST, &TABLES, models_dir).map_err(|text| {
+            Error::internal(anyhow::anyhow!("the built-in manifest of models cannot be used: {text}"))
+        })
     }
 
     fn read(manifest: &str, tables: &[(&str, &str)], models_dir: &Path) -> Result<Self, String> {
@@ -127,7 +128,9 @@ impl Catalog {
         for model in manifest.model {
             let weights = match &model.weights {
                 None => None,
-                Some(id) => Some(*weights.get(id.as_str()).ok_or_else(|| format!("weights {id} are not listed"))?),
+                Some(id) => {
+                    Some(*weights.get(id.as_str()).ok_or_else(|| format!("weights {id} are not listed"))?)
+                }
             };
             models.push(Arc::new(spec(model, weights, &tables, models_dir)?));
         }
@@ -135,13 +138,20 @@ impl Catalog {
             let found = models.iter().position(|model| model.task == task);
             found.ok_or_else(|| format!("there is no model for {task:?}"))
         };
-        Ok(Self { general: position(ModelTask::Concepts)?, embedding: position(ModelTask::Embedding)?, models })
+        Ok(Self {
+            general: position(ModelTask::Concepts)?,
+            embedding: position(ModelTask::Embedding)?,
+            models,
+        })
     }
 
     /// The model with this id, alias or name.
     pub fn find(&self, key: &str) -> Option<&Arc<ModelSpec>> {
         // An id of one model wins over a name of another.
-        self.models.iter().find(|model| model.id == key).or_else(|| self.models.iter().find(|model| model.is_called(key)))
+        self.models
+            .iter()
+            .find(|model| model.id == key)
+            .or_else(|| self.models.iter().find(|model| model.is_called(key)))
     }
 
     /// All models, in the order of the manifest.
@@ -172,8 +182,12 @@ impl Catalog {
             let path = file.path.display();
             match sha256_of(&file.path) {
                 Ok(found) if found == *expected => {}
-                Ok(_) => faults.push(format!("the weight file {path} was altered; delete it and run `make setup`")),
-                Err(err) => faults.push(format!("the weight file {path} cannot be read ({err}); run `make setup`")),
+                Ok(_) => {
+                    faults.push(format!("the weight file {path} was altered; delete it and run `make setup`"))
+                }
+                Err(err) => {
+                    faults.push(format!("the weight file {path} cannot be read ({err}); run `make setup`"))
+                }
             }
         }
         faults
@@ -224,7 +238,11 @@ fn spec(
     })
 }
 
-fn read_labels(classes: Option<&str>, groups: Option<&str>, tables: &HashMap<&str, &str>) -> Result<Labels, String> {
+fn read_labels(
+    classes: Option<&str>,
+    groups: Option<&str>,
+    tables: &HashMap<&str, &str>,
+) -> Result<Labels, String> {
     let Some(classes) = classes else { return Ok(Labels::default()) };
     let table = |path: &str| tables.get(path).copied().ok_or_else(|| format!("table {path} is not built in"));
     let groups = groups.map_or(Ok(""), table)?;
@@ -262,7 +280,10 @@ mod tests {
         for (key, task) in table {
             assert_eq!(catalog.find(key).unwrap().task, task, "{key}");
         }
-        assert!(catalog.find("bd367be194cf45149e75f01d59f77ba7").is_none(), "no food model is offered without one");
+        assert!(
+            catalog.find("bd367be194cf45149e75f01d59f77ba7").is_none(),
+            "no food model is offered without one"
+        );
         let general = catalog.general();
         assert_eq!(general.version_id(), "aa9ca48295b37401f8af92ad1af0d91d");
         assert_eq!(general.labels.n_outputs(), 1000);

@@ -179,7 +179,8 @@ pub fn stacked(batch: &mut [Entry]) -> Result<Tensor> {
     if let [only] = batch {
         return Ok(std::mem::replace(&mut only.input, empty()));
     }
-    let inputs: Vec<Tensor> = batch.iter_mut().map(|entry| std::mem::replace(&mut entry.input, empty())).collect();
+    let inputs: Vec<Tensor> =
+        batch.iter_mut().map(|entry| std::mem::replace(&mut entry.input, empty())).collect();
     Ok(Tensor::stack(&inputs)?)
 }
 
@@ -192,7 +193,10 @@ pub fn shared_out(outputs: Vec<Tensor>, n: usize) -> Result<Vec<Vec<Tensor>>> {
     for output in outputs {
         let parts = output.split();
         if parts.len() != n {
-            return Err(Error::internal(anyhow::anyhow!("a model answered {} rows for {n} requests", parts.len())));
+            return Err(Error::internal(anyhow::anyhow!(
+                "a model answered {} rows for {n} requests",
+                parts.len()
+            )));
         }
         for (row, part) in rows.iter_mut().zip(parts) {
             row.push(part);

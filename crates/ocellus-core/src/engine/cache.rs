@@ -53,7 +53,12 @@ pub struct Loaded {
 
 impl Cache {
     pub fn new(config: EngineConfig, opener: Arc<dyn Opener>) -> Self {
-        Self { config, opener, models: Mutex::new(Models::default()), counters: Arc::new(Counters::default()) }
+        Self {
+            config,
+            opener,
+            models: Mutex::new(Models::default()),
+            counters: Arc::new(Counters::default()),
+        }
     }
 
     /// The model, loaded if it was not; others may be unloaded for it.
@@ -134,7 +139,12 @@ impl Drop for Cache {
 }
 
 impl Loaded {
-    fn new(config: &EngineConfig, file: &ModelFile, opener: &Arc<dyn Opener>, counters: &Arc<Counters>) -> Self {
+    fn new(
+        config: &EngineConfig,
+        file: &ModelFile,
+        opener: &Arc<dyn Opener>,
+        counters: &Arc<Counters>,
+    ) -> Self {
         let max_batch = if file.batches { config.max_batch.max(1) } else { 1 };
         Self {
             file: file.clone(),
@@ -220,8 +230,10 @@ impl Worker {
 
     fn open(&self) -> Result<Box<dyn Run>> {
         let started = Instant::now();
-        let session = catch_unwind(AssertUnwindSafe(|| self.opener.open(&self.file)))
-            .unwrap_or_else(|_| Err(Error::internal(anyhow::anyhow!("loading model {} panicked", self.file.id))))?;
+        let session =
+            catch_unwind(AssertUnwindSafe(|| self.opener.open(&self.file))).unwrap_or_else(|_| {
+                Err(Error::internal(anyhow::anyhow!("loading model {} panicked", self.file.id)))
+            })?;
         tracing::info!(model = self.file.id, ms = started.elapsed().as_millis() as u64, "model loaded");
         Ok(session)
     }
@@ -247,11 +259,15 @@ impl Worker {
         let started = Instant::now();
         for entry in &batch {
             let waited = started.duration_since(entry.arrived);
-            metrics::histogram!("ocellus_engine_wait_seconds", "model" => self.file.id.clone()).record(waited);
+            metrics::histogram!("ocellus_engine_wait_seconds", "model" => self.file.id.clone())
+                .record(waited);
         }
-        let result = stacked(&mut batch).and_then(|input| session.run(&input)).and_then(|out| shared_out(out, n));
-        metrics::histogram!("ocellus_engine_run_seconds", "model" => self.file.id.clone()).record(started.elapsed());
-        metrics::counter!("ocellus_engine_requests_total", "model" => self.file.id.clone()).increment(n as u64);
+        let result =
+            stacked(&mut batch).and_then(|input| session.run(&input)).and_then(|out| shared_out(out, n));
+        metrics::histogram!("ocellus_engine_run_seconds", "model" => self.file.id.clone())
+            .record(started.elapsed());
+        metrics::counter!("ocellus_engine_requests_total", "model" => self.file.id.clone())
+            .increment(n as u64);
         self.counters.done.fetch_add(n as u64, Ordering::Relaxed);
         match result {
             Ok(rows) => batch.into_iter().zip(rows).for_each(|(entry, row)| entry.answer(Ok(row))),

@@ -16,7 +16,11 @@ pub struct CpuPool {
 
 impl CpuPool {
     pub fn new(threads: usize, max_waiting: usize) -> Self {
-        Self { running: Arc::new(Semaphore::new(threads.max(1))), n_waiting: AtomicUsize::new(0), max_waiting }
+        Self {
+            running: Arc::new(Semaphore::new(threads.max(1))),
+            n_waiting: AtomicUsize::new(0),
+            max_waiting,
+        }
     }
 
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T> {

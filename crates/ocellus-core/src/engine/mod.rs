@@ -119,12 +119,15 @@ impl Engine {
                 Err((Refusal::Closed, returned)) => entry = returned,
                 Err((Refusal::Full, _)) => {
                     self.cache.counters.refused.fetch_add(1, Ordering::Relaxed);
-                    metrics::counter!("ocellus_engine_refused_total", "model" => model.id.clone()).increment(1);
+                    metrics::counter!("ocellus_engine_refused_total", "model" => model.id.clone())
+                        .increment(1);
                     return Err(Error::unavailable("too many requests wait for this model"));
                 }
             }
         }
-        answer.await.unwrap_or_else(|_| Err(Error::internal(anyhow::anyhow!("a model worker dropped a request"))))
+        answer
+            .await
+            .unwrap_or_else(|_| Err(Error::internal(anyhow::anyhow!("a model worker dropped a request"))))
     }
 
     /// Runs `work` on the bounded pool for decoding and other work that takes more than a millisecond. `Unavailable` when

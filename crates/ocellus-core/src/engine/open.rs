@@ -37,7 +37,10 @@ impl RuntimeOpener {
             return Ok(runtime.clone());
         }
         let loaded = Runtime::load(&self.library).map_err(|err| {
-            let text = format!("the inference runtime {} cannot be loaded; run `make setup`", self.library.display());
+            let text = format!(
+                "the inference runtime {} cannot be loaded; run `make setup`",
+                self.library.display()
+            );
             Error::unavailable(text).caused_by(anyhow::anyhow!("{err}"))
         })?;
         *runtime = Some(loaded.clone());

@@ -1,7 +1,7 @@
 //! The engine with models made of closures: order, batches, limits, callers that leave, panics and unloading.
 
-use std::sync::mpsc;
 use std::sync::atomic::AtomicUsize;
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;

@@ -105,7 +105,9 @@ impl Fetcher {
             return Err(about(url.as_str(), Kind::Invalid, text));
         }
         let allowed = match url.host() {
-            None => return Err(about(url.as_str(), Kind::Invalid, format!("No host in url: {}", shown(url)))),
+            None => {
+                return Err(about(url.as_str(), Kind::Invalid, format!("No host in url: {}", shown(url))));
+            }
             Some(Host::Domain(_)) => true,
             Some(Host::Ipv4(address)) => self.guard.allows_address(address.into()),
             Some(Host::Ipv6(address)) => self.guard.allows_address(address.into()),
@@ -208,7 +210,11 @@ fn find_cause<E: StdError + 'static>(err: &dyn StdError) -> bool {
 }
 
 fn refused(url: &Url) -> Error {
-    about(url.as_str(), Kind::Forbidden, format!("The address is private and may not be fetched for url: {}", shown(url)))
+    about(
+        url.as_str(),
+        Kind::Forbidden,
+        format!("The address is private and may not be fetched for url: {}", shown(url)),
+    )
 }
 
 fn timed_out(url: &str) -> Error {
@@ -217,7 +223,8 @@ fn timed_out(url: &str) -> Error {
 }
 
 fn about(url: &str, kind: Kind, message: String) -> Error {
-    Error::new(kind, message).about(Resource::Url(Url::parse(url).map_or_else(|_| url.to_owned(), |url| shown(&url))))
+    Error::new(kind, message)
+        .about(Resource::Url(Url::parse(url).map_or_else(|_| url.to_owned(), |url| shown(&url))))
 }
 
 /// The URL as it may be shown and logged: without a user's name and password.

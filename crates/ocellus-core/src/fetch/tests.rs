@@ -40,7 +40,9 @@ fn answer(path: &str, me: SocketAddr) -> String {
     let to = |place: &str| head("302 Found", &format!("location: {place}\r\ncontent-length: 0\r\n"));
     match path {
         "/ok" => head("200 OK", "content-type: text/plain\r\ncontent-length: 5\r\n") + "hello",
-        "/chunked" => head("200 OK", "transfer-encoding: chunked\r\n") + "5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n",
+        "/chunked" => {
+            head("200 OK", "transfer-encoding: chunked\r\n") + "5\r\nhello\r\n5\r\nworld\r\n0\r\n\r\n"
+        }
         "/cut" => head("200 OK", "content-length: 50\r\n") + "short",
         "/hang" => head("200 OK", "content-length: 50\r\n"),
         "/to-ok" => to("/ok"),
@@ -61,7 +63,9 @@ fn fetcher(allow: &[&str]) -> Fetcher {
 async fn content_arrives_whole_through_redirects_and_chunks() {
     let me = server().await;
     let fetcher = fetcher(&["127.0.0.1"]);
-    for (path, expected, end) in [("/ok", "hello", "/ok"), ("/to-ok", "hello", "/ok"), ("/chunked", "helloworld", "/chunked")] {
+    for (path, expected, end) in
+        [("/ok", "hello", "/ok"), ("/to-ok", "hello", "/ok"), ("/chunked", "helloworld", "/chunked")]
+    {
         let got = fetcher.get(&format!("http://{me}{path}"), 10).await.unwrap();
         assert_eq!(got.bytes, expected.as_bytes(), "{path}");
         assert_eq!(got.final_url, format!("http://{me}{end}"));
@@ -117,7 +121,9 @@ async fn an_allowed_host_name_is_reached_although_it_is_private() {
 async fn only_http_and_https_are_spoken() {
     let me = server().await;
     let fetcher = fetcher(&["127.0.0.1"]);
-    for url in ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/", "not a url", "data:text/plain,hi"] {
+    for url in
+        ["file:///etc/passwd", "ftp://127.0.0.1/x", "gopher://127.0.0.1/", "not a url", "data:text/plain,hi"]
+    {
         assert_eq!(fetcher.get(url, 99).await.unwrap_err().kind, Kind::Invalid, "{url}");
     }
     let err = fetcher.get(&format!("http://{me}/to-file"), 99).await.unwrap_err();

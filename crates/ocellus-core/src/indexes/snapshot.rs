@@ -87,7 +87,10 @@ impl Files {
             ann: ann.clone(),
         };
         let unfinished = self.dir.join(format!("{}.vectors.tmp", self.stem));
-        let mut out = Hashing { inner: BufWriter::with_capacity(1 << 20, File::create(&unfinished)?), hash: Sha256::new() };
+        let mut out = Hashing {
+            inner: BufWriter::with_capacity(1 << 20, File::create(&unfinished)?),
+            hash: Sha256::new(),
+        };
         write_table(&mut out, &head, table)?;
         let Hashing { mut inner, hash } = out;
         inner.write_all(&hash.finalize())?;
@@ -96,7 +99,9 @@ impl Files {
         File::open(&self.dir)?.sync_all()?;
         let kept = [Some(format!("{}.vectors", self.stem)), ann];
         let prefix = format!("{}.", self.stem);
-        delete_where(&self.dir, |name| name.starts_with(&prefix) && !kept.iter().flatten().any(|kept| kept == name));
+        delete_where(&self.dir, |name| {
+            name.starts_with(&prefix) && !kept.iter().flatten().any(|kept| kept == name)
+        });
         Ok(())
     }
 
@@ -135,7 +140,9 @@ impl Files {
         if let Some(name) = head.ann.filter(|name| name.starts_with(&self.stem) && !name.contains('/')) {
             match Ann::load(&self.dir.join(name), head.dim, search_threads()) {
                 Ok(ann) => table.set_ann(Arc::new(ann), |slot| covered.contains(&slot)),
-                Err(err) => tracing::warn!(index = %self, %err, "an approximate index is damaged and will be rebuilt"),
+                Err(err) => {
+                    tracing::warn!(index = %self, %err, "an approximate index is damaged and will be rebuilt")
+                }
             }
         }
         Ok(table)
@@ -150,7 +157,9 @@ fn write_table(out: &mut impl Write, head: &Head, table: &Table) -> io::Result<(
     let mut record = Vec::new();
     for (slot, id) in table.ids.iter().enumerate() {
         let slot = slot as u32;
-        let (Some(id), Some(vector)) = (id, table.flat.as_ref().and_then(|flat| flat.get(slot))) else { continue };
+        let (Some(id), Some(vector)) = (id, table.flat.as_ref().and_then(|flat| flat.get(slot))) else {
+            continue;
+        };
         record.clear();
         record.extend_from_slice(&slot.to_le_bytes());
         record.push(u8::from(table.ann.is_some() && !table.fresh.contains(&slot)));

@@ -10,7 +10,8 @@ use parking_lot::{Mutex, RwLock};
 use super::snapshot::Files;
 use super::table::Table;
 use super::{Shared, SpaceKey};
-use crate::search::{Selection, plan};
+use crate::search::Selection;
+use crate::search::plan::{self, Limits};
 use crate::{Error, Result};
 
 /// Rows read at once when following.
@@ -72,14 +73,14 @@ impl Space {
     /// The `k` vectors of the selection most similar to `query` (cosine). Blocks for up to tens of milliseconds.
     pub fn search(&self, query: &[f32], k: usize, selection: &Selection) -> Result<Found> {
         let table = self.table.read();
-        let config = &self.shared.config;
-        plan::search(&table, query, k, selection, config.exact_below, MAX_FETCH)
+        let limits = Limits { exact_below: self.shared.config.exact_below, max_fetch: MAX_FETCH };
+        plan::search(&table, query, k, selection, limits)
     }
 
     /// Like [`Space::search`] over everything, by scan only (`exact`) or by the approximate index if there is one.
     pub fn search_by(&self, exact: bool, query: &[f32], k: usize) -> Result<Found> {
-        let exact_below = if exact { usize::MAX } else { 0 };
-        plan::search(&self.table.read(), query, k, &Selection::all(), exact_below, MAX_FETCH)
+        let limits = Limits { exact_below: if exact { usize::MAX } else { 0 }, max_fetch: MAX_FETCH };
+        plan::search(&self.table.read(), query, k, &Selection::all(), limits)
     }
 
     /// Up to `n` vectors spread evenly over the index.
@@ -111,7 +112,9 @@ impl Space {
     async fn restore(self: &Arc<Self>, store: &Store) -> Result<bool> {
         let here = Arc::clone(self);
         let read = move || here.files.load();
-        let Some(table) = tokio::task::spawn_blocking(read).await.map_err(Error::internal)? else { return Ok(false) };
+        let Some(table) = tokio::task::spawn_blocking(read).await.map_err(Error::internal)? else {
+            return Ok(false);
+        };
         let (key, seq) = (self.files.key.clone(), table.seq);
         let at_seq = move |tx: &mut ocellus_store::Tx<'_>| {
             let last = tx.last_vector_seq(&key.app_uid, &key.space)?;
@@ -232,7 +235,8 @@ impl Space {
             let (stale, fresh) = {
                 let mut table = self.table.write();
                 let stale = std::mem::take(&mut table.stale);
-                let gone: Vec<u32> = stale.into_iter().filter(|slot| table.ids[*slot as usize].is_none()).collect();
+                let gone: Vec<u32> =
+                    stale.into_iter().filter(|slot| table.ids[*slot as usize].is_none()).collect();
                 (gone, table.next_fresh(ADDED_AT_ONCE))
             };
             if stale.is_empty() && fresh.is_empty() || self.is_forgotten.load(Ordering::Relaxed) {

@@ -117,7 +117,9 @@ impl Table {
     pub fn next_fresh(&self, limit: usize) -> Vec<(u32, u32, Vec<f32>)> {
         let Some(flat) = &self.flat else { return Vec::new() };
         let copies = self.fresh.iter().take(limit);
-        copies.filter_map(|slot| Some((*slot, self.versions[*slot as usize], flat.get(*slot)?.to_vec()))).collect()
+        copies
+            .filter_map(|slot| Some((*slot, self.versions[*slot as usize], flat.get(*slot)?.to_vec())))
+            .collect()
     }
 
     /// Notes that the approximate index has a slot's vector of that version.

@@ -38,7 +38,14 @@ async fn put(store: &Store, truth: &mut Truth, ids: impl Iterator<Item = usize>,
     for id in ids {
         let (input_id, data) = (format!("in{id:04}"), dice.vector());
         truth.insert(input_id.clone(), data.clone());
-        rows.push(Vector { app_uid: APP.into(), space: SPACE.into(), input_id, seq: 0, deleted: false, data });
+        rows.push(Vector {
+            app_uid: APP.into(),
+            space: SPACE.into(),
+            input_id,
+            seq: 0,
+            deleted: false,
+            data,
+        });
     }
     store.write(move |tx| Ok::<_, Error>(tx.put_vectors(&rows)?)).await.unwrap();
 }
@@ -82,7 +89,8 @@ async fn until_built(index: &Space) {
 }
 
 fn files(dir: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<_> = std::fs::read_dir(dir).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(dir).into_iter().flatten().map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
 }
@@ -135,7 +143,8 @@ async fn the_approximate_index_is_built_behind_answers_that_stay_whole() {
     let few = Selection::only(truth.keys().take(55).cloned());
     let query = dice.vector();
     let found = index.search(&query, 40, &few).unwrap();
-    let wanted: Vec<String> = expected(&truth, &query).into_iter().filter(|id| few.contains(id)).take(40).collect();
+    let wanted: Vec<String> =
+        expected(&truth, &query).into_iter().filter(|id| few.contains(id)).take(40).collect();
     let ids: Vec<String> = found.hits.into_iter().map(|(id, _)| id).collect();
     let n_right = wanted.iter().filter(|id| ids.contains(id)).count();
     assert_eq!(ids.len(), 40);
@@ -180,7 +189,8 @@ async fn a_damaged_snapshot_is_rebuilt_from_the_rows() {
     assert_eq!(paths.len(), 2, "vectors and approximate index: {paths:?}");
     for path in paths {
         let whole = std::fs::read(&path).unwrap();
-        let mut versions = vec![Vec::new(), whole[..whole.len() / 2].to_vec(), [whole.as_slice(), b"x"].concat()];
+        let mut versions =
+            vec![Vec::new(), whole[..whole.len() / 2].to_vec(), [whole.as_slice(), b"x"].concat()];
         for at in [0, 9, 40, 200, whole.len() / 2, whole.len() - 1] {
             let mut flipped = whole.clone();
             flipped[at] ^= 0x10;
@@ -239,7 +249,8 @@ async fn the_least_recently_used_index_leaves_when_memory_is_short() {
         indexes.current(store, APP, "a").await.unwrap();
         indexes.memory_bytes()
     };
-    let indexes = Indexes::new(dir.path().into(), IndexConfig { memory_bytes: one * 2, ..IndexConfig::default() });
+    let indexes =
+        Indexes::new(dir.path().into(), IndexConfig { memory_bytes: one * 2, ..IndexConfig::default() });
     for space in ["a", "b", "a", "c"] {
         indexes.current(store, APP, space).await.unwrap();
     }

@@ -49,7 +49,11 @@ impl Wanted {
             .into_iter()
             .map(|idx| {
                 let concept = &labels.concepts[idx];
-                Scored { concept_id: concept.id.clone(), name: concept.name.clone(), probability: probabilities[idx] }
+                Scored {
+                    concept_id: concept.id.clone(),
+                    name: concept.name.clone(),
+                    probability: probabilities[idx],
+                }
             })
             .collect()
     }
@@ -93,13 +97,11 @@ pub async fn predict(
             let input: Result<Tensor> = engine.cpu(move || Ok(preprocess::apply(&spec, &open()?))).await?;
             let outputs = run_weights(platform, model, input?).await?;
             let numbers = output_of(model, &outputs)?;
-            Ok(match model.task {
-                ModelTask::Concepts => {
-                    let probabilities = model.labels.probabilities(numbers);
-                    Prediction::Concepts(wanted.pick(&model.labels, &probabilities))
-                }
-                _ => Prediction::Embedding(unit(numbers)),
-            })
+            if model.task == ModelTask::Embedding {
+                return Ok(Prediction::Embedding(unit(numbers)));
+            }
+            let probabilities = model.labels.probabilities(numbers);
+            Ok(Prediction::Concepts(wanted.pick(&model.labels, &probabilities)))
         }
     }
 }
@@ -118,7 +120,8 @@ pub async fn run_weights(platform: &Platform, model: &ModelSpec, input: Tensor) 
 
 /// The numbers that are this model's answer among all that its weights gave.
 pub fn output_of<'a>(model: &ModelSpec, outputs: &'a [Tensor]) -> Result<&'a [f32]> {
-    let missing = || Error::internal(anyhow::anyhow!("the weights of model {} have too few outputs", model.id));
+    let missing =
+        || Error::internal(anyhow::anyhow!("the weights of model {} have too few outputs", model.id));
     let numbers = &outputs.get(model.output_idx).ok_or_else(missing)?.data;
     if model.task == ModelTask::Concepts && numbers.len() != model.labels.n_outputs() {
         return Err(Error::internal(anyhow::anyhow!("model {} gave {} numbers", model.id, numbers.len())));

@@ -38,7 +38,11 @@ pub async fn describe(platform: &Platform, image: RgbImage) -> Result<Descriptio
     let specs = (spec_of(general)?.clone(), spec_of(embedding)?.clone());
     let measured = platform.engine().cpu(move || {
         let second = (!shared).then(|| preprocess::apply(&specs.1, &image));
-        let measures = (color::dominant(&image, MAX_COLORS), fingerprint::perceptual_hash(&image), focus::measure(&image));
+        let measures = (
+            color::dominant(&image, MAX_COLORS),
+            fingerprint::perceptual_hash(&image),
+            focus::measure(&image),
+        );
         (preprocess::apply(&specs.0, &image), second, measures)
     });
     let (input, second, (colors, phash, focus)) = measured.await?;

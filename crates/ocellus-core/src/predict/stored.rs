@@ -37,12 +37,19 @@ pub async fn predict(
 }
 
 /// The answer as far as it was kept when the input came in.
-async fn known(app: &AppCtx, model: &ModelSpec, input: &Input, wanted: &Wanted) -> Result<Option<Prediction>> {
+async fn known(
+    app: &AppCtx,
+    model: &ModelSpec,
+    input: &Input,
+    wanted: &Wanted,
+) -> Result<Option<Prediction>> {
     match model.task {
         ModelTask::Concepts if wanted.selected.is_none() && wanted.max_concepts <= KEPT_CONCEPTS => {
             Ok(known_concepts(app, model, &input.id, wanted).await?.map(Prediction::Concepts))
         }
-        ModelTask::Embedding => Ok(vector(app, model.version_id(), &input.id).await?.map(Prediction::Embedding)),
+        ModelTask::Embedding => {
+            Ok(vector(app, model.version_id(), &input.id).await?.map(Prediction::Embedding))
+        }
         ModelTask::Color if !input.colors.is_empty() => {
             Ok(Some(Prediction::Colors(input.colors.iter().map(DominantColor::clone).collect())))
         }
@@ -50,7 +57,12 @@ async fn known(app: &AppCtx, model: &ModelSpec, input: &Input, wanted: &Wanted) 
     }
 }
 
-async fn known_concepts(app: &AppCtx, model: &ModelSpec, id: &str, wanted: &Wanted) -> Result<Option<Vec<Scored>>> {
+async fn known_concepts(
+    app: &AppCtx,
+    model: &ModelSpec,
+    id: &str,
+    wanted: &Wanted,
+) -> Result<Option<Vec<Scored>>> {
     let (uid, id, version) = (app.uid().to_owned(), id.to_owned(), model.version_id().to_owned());
     let read = move |tx: &mut ocellus_store::Tx<'_>| Ok::<_, Error>(tx.predictions_of(&uid, &id, &version)?);
     let rows = app.platform().store().read(read).await?;

@@ -10,16 +10,16 @@ use crate::{JsonMap, MediaKind};
 
 fn photo(name: &str) -> Source {
     let path = cache_dir().join("photos").join(name);
-    let bytes = std::fs::read(&path).unwrap_or_else(|err| panic!("{}: {err}; run `make setup`", path.display()));
+    let bytes =
+        std::fs::read(&path).unwrap_or_else(|err| panic!("{}: {err}; run `make setup`", path.display()));
     Source::Bytes(bytes.into())
 }
 
 async fn concepts(test: &TestPlatform, name: &str, options: &PredictOptions) -> Vec<Scored> {
     let model = test.platform.catalog().general().clone();
-    match source(&test.platform, &model, &photo(name), None, options).await.unwrap() {
-        Prediction::Concepts(concepts) => concepts,
-        other => panic!("{other:?}"),
-    }
+    let answer = source(&test.platform, &model, &photo(name), None, options).await.unwrap();
+    let Prediction::Concepts(concepts) = answer else { panic!("{answer:?}") };
+    concepts
 }
 
 #[tokio::test]
@@ -57,13 +57,17 @@ async fn only_what_was_asked_for_is_answered() {
         ConceptSelector { id: String::new(), name: "no such thing".into() },
     ];
     let selected = PredictOptions { select, ..PredictOptions::default() };
-    let names: Vec<String> = concepts(&test, "dog.png", &selected).await.into_iter().map(|c| c.name).collect();
+    let names: Vec<String> =
+        concepts(&test, "dog.png", &selected).await.into_iter().map(|c| c.name).collect();
     assert_eq!(names, ["dog", "espresso"]);
 
     let model = test.platform.catalog().general().clone();
     let nothing = vec![ConceptSelector { id: String::new(), name: "no such thing".into() }];
     let table = [
-        (PredictOptions { select: nothing, ..PredictOptions::default() }, "select_concepts names no concept of this model"),
+        (
+            PredictOptions { select: nothing, ..PredictOptions::default() },
+            "select_concepts names no concept of this model",
+        ),
         (PredictOptions { max_concepts: 0, ..PredictOptions::default() }, "max_concepts must be 1 to 200"),
         (PredictOptions { max_concepts: 201, ..PredictOptions::default() }, "max_concepts must be 1 to 200"),
         (PredictOptions { min_value: 1.5, ..PredictOptions::default() }, "min_value must be 0 to 1"),
@@ -78,7 +82,9 @@ async fn only_what_was_asked_for_is_answered() {
 async fn every_model_answers_in_its_own_way() {
     let test = TestPlatform::new().await;
     for model in test.platform.catalog().list() {
-        let answer = source(&test.platform, model, &photo("coffee.png"), None, &PredictOptions::default()).await.unwrap();
+        let answer = source(&test.platform, model, &photo("coffee.png"), None, &PredictOptions::default())
+            .await
+            .unwrap();
         match answer {
             Prediction::Concepts(concepts) => assert!(concepts[0].probability > 0.1),
             Prediction::Embedding(vector) => {
@@ -110,7 +116,8 @@ async fn one_bad_image_does_not_fail_its_neighbours() {
         input(Subject::Source(photo("cat.png"))),
     ];
     let answers = run(&app, &model, inputs, &PredictOptions::default()).await.unwrap();
-    let kinds: Vec<Option<Kind>> = answers.iter().map(|answer| answer.as_ref().err().map(|err| err.kind)).collect();
+    let kinds: Vec<Option<Kind>> =
+        answers.iter().map(|answer| answer.as_ref().err().map(|err| err.kind)).collect();
     assert_eq!(kinds[0], None);
     assert!(matches!(kinds[1], Some(Kind::Invalid | Kind::Unsupported)), "{kinds:?}");
     assert_eq!(&kinds[2..], [Some(Kind::Forbidden), Some(Kind::Unsupported), Some(Kind::NotFound), None]);
@@ -183,5 +190,8 @@ async fn a_picture_is_searched_for_by_its_looks() {
     let hits = crate::search::run(&app, query).await.unwrap().hits;
     let ids: Vec<&str> = hits.iter().map(|hit| hit.input.id.as_str()).collect();
     assert_eq!(&ids[..2], ["motorcycle_left.png", "motorcycle_right.png"]);
-    assert!((hits[0].score - 1.0).abs() < 1e-4 && hits[1].score < 0.999 && hits[2].score < hits[1].score, "{hits:?}");
+    assert!(
+        (hits[0].score - 1.0).abs() < 1e-4 && hits[1].score < 0.999 && hits[2].score < hits[1].score,
+        "{hits:?}"
+    );
 }

@@ -121,7 +121,8 @@ fn predicted(app: &AppCtx, any: &[ConceptTerm], min: f32) -> Result<SetTest> {
     let general = app.platform().catalog().general();
     let mut test = (Vec::new(), Vec::new());
     for term in any {
-        let known = general.labels.find(&term.id, &term.name).map(|idx| general.labels.concepts[idx].id.clone());
+        let known =
+            general.labels.find(&term.id, &term.name).map(|idx| general.labels.concepts[idx].id.clone());
         let id = known.unwrap_or_else(|| term.id.clone());
         if term.value > 0.0 { test.0.push(id) } else { test.1.push(id) }
     }
@@ -162,7 +163,9 @@ mod tests {
             (json!({"m": null}), false),
         ];
         for (wanted, expected) in table {
-            let (Value::Object(have), Value::Object(wanted)) = (&have, &wanted) else { unreachable!("both are objects") };
+            let (Value::Object(have), Value::Object(wanted)) = (&have, &wanted) else {
+                unreachable!("both are objects")
+            };
             assert_eq!(contains_all(have, wanted), expected, "{wanted:?}");
         }
     }

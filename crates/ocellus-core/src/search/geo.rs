@@ -62,7 +62,7 @@ mod tests {
     #[test]
     fn distances_are_those_of_an_atlas() {
         let table = [
-            (at(52.5200, 13.4050), at(48.8566, 2.3522), 877.5, 2.0),    // Berlin, Paris
+            (at(52.5200, 13.4050), at(48.8566, 2.3522), 877.5, 2.0), // Berlin, Paris
             (at(35.6762, 139.6503), at(34.6937, 135.5023), 392.5, 1.0), // Tokyo, Osaka: 109.2 km south, 377.0 km west
             (at(0.0, 179.9), at(0.0, -179.9), 22.24, 0.05),             // across the date line
             (at(90.0, 0.0), at(-90.0, 77.0), 20_015.1, 1.0),            // pole to pole
@@ -83,7 +83,14 @@ mod tests {
             };
             p.latitude >= b.south && p.latitude <= b.north && across
         };
-        for center in [at(0.0, 0.0), at(52.5, 13.4), at(-33.0, 179.5), at(88.0, -20.0), at(-89.9, 100.0), at(60.0, -179.9)] {
+        for center in [
+            at(0.0, 0.0),
+            at(52.5, 13.4),
+            at(-33.0, 179.5),
+            at(88.0, -20.0),
+            at(-89.9, 100.0),
+            at(60.0, -179.9),
+        ] {
             for limit_km in [1.0, 120.0, 900.0, 9_000.0, 20_100.0] {
                 let bounds = GeoBounds::around(center, limit_km);
                 for step_lat in -36_i32..=36 {

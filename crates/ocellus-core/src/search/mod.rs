@@ -163,12 +163,14 @@ pub async fn run(app: &AppCtx, query: Query) -> Result<Hits> {
         Order::Mean(mean) => mean.search(app, conditions).await?,
     };
     let skip = usize::try_from(page.offset()).unwrap_or(usize::MAX) - ranked.n_skipped;
-    let wanted: Vec<(String, f32)> = ranked.scored.into_iter().skip(skip).take(page.per_page as usize).collect();
+    let wanted: Vec<(String, f32)> =
+        ranked.scored.into_iter().skip(skip).take(page.per_page as usize).collect();
     let ids: Vec<String> = wanted.iter().map(|(id, _)| id.clone()).collect();
     let mut scores: HashMap<String, f32> = wanted.into_iter().collect();
     // An input deleted since is left out.
     let found = inputs::get_many(app, &ids).await?;
-    let hits = found.into_iter().filter_map(|input| Some(Hit { score: scores.remove(&input.id)?, input })).collect();
+    let hits =
+        found.into_iter().filter_map(|input| Some(Hit { score: scores.remove(&input.id)?, input })).collect();
     Ok(Hits { hits, total: ranked.total })
 }
 
@@ -209,8 +211,12 @@ fn depth(page: Page) -> usize {
 /// A page of all processed inputs, which the database cuts out.
 async fn everything(app: &AppCtx, page: Page) -> Result<Ranked> {
     let uid = app.uid().to_owned();
-    let query =
-        InputQuery { states: vec![STATE_READY], limit: page.limit(), offset: page.offset(), ..InputQuery::default() };
+    let query = InputQuery {
+        states: vec![STATE_READY],
+        limit: page.limit(),
+        offset: page.offset(),
+        ..InputQuery::default()
+    };
     let read = move |tx: &mut Tx<'_>| {
         let total = tx.count_inputs(&uid)?.get(&STATE_READY).copied().unwrap_or(0);
         Ok::<_, Error>((tx.inputs_page(&uid, &query)?, total))

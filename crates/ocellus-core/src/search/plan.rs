@@ -12,15 +12,22 @@ use super::Selection;
 use crate::Result;
 use crate::indexes::{Found, Table};
 
-/// The `k` vectors of the selection most similar to `query`. Up to `exact_below` matching vectors are scanned; the
-/// approximate index is never asked for more than `max_fetch`.
+/// Where scanning ends and the approximate index begins.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Up to this many matching vectors are scanned.
+    pub exact_below: usize,
+    /// The approximate index is never asked for more than this many.
+    pub max_fetch: usize,
+}
+
+/// The `k` vectors of the selection most similar to `query`.
 pub(crate) fn search(
     table: &Table,
     query: &[f32],
     k: usize,
     selection: &Selection,
-    exact_below: usize,
-    max_fetch: usize,
+    limits: Limits,
 ) -> Result<Found> {
     let Some(flat) = &table.flat else { return Ok(Found::default()) };
     let allowed = Allowed::new(table, selection);
@@ -28,9 +35,12 @@ pub(crate) fn search(
     let k = k.min(n_candidates);
     let mut neighbors = None;
     // An index under construction would add to the work of the scan that is needed anyway.
-    let ann = table.ann.as_ref().filter(|_| n_candidates > exact_below && table.fresh.len() * 2 <= table.len());
+    let ann = table
+        .ann
+        .as_ref()
+        .filter(|_| n_candidates > limits.exact_below && table.fresh.len() * 2 <= table.len());
     if let Some(ann) = ann {
-        let wide = Wide { table, flat, ann, allowed: &allowed, n_candidates, max_fetch };
+        let wide = Wide { table, flat, ann, allowed: &allowed, n_candidates, max_fetch: limits.max_fetch };
         neighbors = wide.search(query, k)?;
     }
     let approximate = neighbors.is_some();
@@ -38,7 +48,8 @@ pub(crate) fn search(
         Some(neighbors) => neighbors,
         None => flat.search(query, k, allowed.slots(flat).as_deref())?,
     };
-    let named = neighbors.into_iter().filter_map(|hit| Some((table.id(hit.slot)?.to_owned(), hit.similarity)));
+    let named =
+        neighbors.into_iter().filter_map(|hit| Some((table.id(hit.slot)?.to_owned(), hit.similarity)));
     Ok(Found { hits: named.collect(), n_candidates, approximate })
 }
 
@@ -51,7 +62,9 @@ enum Allowed {
 
 impl Allowed {
     fn new(table: &Table, selection: &Selection) -> Self {
-        let slots = |ids: &HashSet<String>| ids.iter().filter_map(|id| table.slots.get(id.as_str()).copied()).collect();
+        let slots = |ids: &HashSet<String>| {
+            ids.iter().filter_map(|id| table.slots.get(id.as_str()).copied()).collect()
+        };
         match selection {
             Selection::Only(ids) => Self::Slots(slots(ids)),
             Selection::Except(ids) if ids.is_empty() => Self::All,
@@ -102,7 +115,8 @@ struct Wide<'a> {
 impl Wide<'_> {
     /// The nearest, or `None` when a scan is called for after all.
     fn search(&self, query: &[f32], k: usize) -> Result<Option<Vec<Neighbor>>> {
-        let fresh: Vec<u32> = self.table.fresh.iter().copied().filter(|slot| self.allowed.contains(*slot)).collect();
+        let fresh: Vec<u32> =
+            self.table.fresh.iter().copied().filter(|slot| self.allowed.contains(*slot)).collect();
         let n_wanted = k.min(self.n_candidates - fresh.len());
         let per_match = self.table.len() as f64 / self.n_candidates as f64;
         // A fifth more than should be needed, because matches are not spread evenly.

@@ -55,7 +55,8 @@ pub(super) async fn prepare(app: &AppCtx, ranks: Vec<Rank>, min_score: f32) -> R
                 let general = app.platform().catalog().general();
                 let known = general.labels.find(&concept.id, &concept.name);
                 let id = known.map_or(concept.id, |idx| general.labels.concepts[idx].id.clone());
-                concepts.push((negate, ByConcept::Predicted { version_id: general.version_id().to_owned(), id }));
+                concepts
+                    .push((negate, ByConcept::Predicted { version_id: general.version_id().to_owned(), id }));
                 continue;
             }
             RankBy::Labelled { concept } => {
@@ -63,7 +64,8 @@ pub(super) async fn prepare(app: &AppCtx, ranks: Vec<Rank>, min_score: f32) -> R
                 continue;
             }
         };
-        let likeness = likeness.get_or_insert_with(|| Likeness { sum: vec![0.0; vector.len()], n: 0, min_score });
+        let likeness =
+            likeness.get_or_insert_with(|| Likeness { sum: vec![0.0; vector.len()], n: 0, min_score });
         likeness.add(&vector, negate);
     }
     Ok(match (likeness, concepts.is_empty()) {
@@ -91,7 +93,10 @@ async fn of_image(app: &AppCtx, source: &Source, crop: Option<CropBox>) -> Resul
     let options = PredictOptions::default();
     match predict::source(app.platform(), model, &Source::Bytes(bytes), crop, &options).await? {
         Prediction::Embedding(vector) => checked(app, vector),
-        Prediction::Concepts(_) | Prediction::Colors(_) | Prediction::Focus(_) | Prediction::Fingerprint(_) => {
+        Prediction::Concepts(_)
+        | Prediction::Colors(_)
+        | Prediction::Focus(_)
+        | Prediction::Fingerprint(_) => {
             Err(Error::internal(anyhow::anyhow!("the embedding model gave no vector")))
         }
     }
@@ -106,7 +111,8 @@ async fn of_input(app: &AppCtx, id: &str) -> Result<Vec<f32>> {
     // Says so if it does not exist at all.
     inputs::get(app, id).await?;
     let about = Resource::Input(id.to_owned());
-    Err(Error::new(Kind::Invalid, format!("input '{id}' has not been processed and cannot be searched by")).about(about))
+    Err(Error::new(Kind::Invalid, format!("input '{id}' has not been processed and cannot be searched by"))
+        .about(about))
 }
 
 /// The vector scaled to length 1, if it is one of the space's.
@@ -147,7 +153,8 @@ impl Likeness {
     async fn find(self, app: &AppCtx, depth: usize, selection: Selection) -> Result<(Found, Self)> {
         let platform = app.platform();
         let space = platform.catalog().embedding().version_id();
-        let index: std::sync::Arc<Space> = platform.indexes().current(platform.store(), app.uid(), space).await?;
+        let index: std::sync::Arc<Space> =
+            platform.indexes().current(platform.store(), app.uid(), space).await?;
         let scan = move || index.search(&self.sum, depth, &selection).map(|found| (found, self));
         platform.engine().cpu(scan).await?
     }
@@ -196,7 +203,8 @@ async fn values(app: &AppCtx, concepts: Vec<(bool, ByConcept)>) -> Result<Vec<(b
         for (negate, by) in &concepts {
             let by_id: HashMap<String, f32> = match by {
                 ByConcept::Predicted { version_id, id } => {
-                    let found = tx.inputs_with_prediction(&uid, version_id, std::slice::from_ref(id), 0.0, i64::MAX)?;
+                    let found =
+                        tx.inputs_with_prediction(&uid, version_id, std::slice::from_ref(id), 0.0, i64::MAX)?;
                     found.into_iter().map(|(input, value)| (input, value as f32)).collect()
                 }
                 ByConcept::Labelled(term) => {

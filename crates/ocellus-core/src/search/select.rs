@@ -2,10 +2,10 @@
 
 use ocellus_store::{Input, InputFacts, Tx};
 
+use super::ConceptTerm;
 use super::Selection;
 use super::filter::{Conditions, SetTest, shown_from};
 use super::geo::GeoBounds;
-use super::ConceptTerm;
 use crate::inputs::STATE_READY;
 use crate::{AppCtx, Error, Result};
 
@@ -68,8 +68,12 @@ fn set(tx: &Tx<'_>, uid: &str, test: &SetTest) -> Result<Selection> {
             Selection::only(tx.input_ids_by_geo_box(uid, (*south, *north), (*west, *east))?)
         }
         SetTest::Ids(ids) => Selection::only(ids.iter().cloned()),
-        SetTest::SourceUrl(url) => Selection::only(tx.inputs_by_url(uid, url)?.into_iter().map(|input| input.id)),
-        SetTest::Blob(hash) => Selection::only(tx.inputs_by_blob(uid, hash)?.into_iter().map(|input| input.id)),
+        SetTest::SourceUrl(url) => {
+            Selection::only(tx.inputs_by_url(uid, url)?.into_iter().map(|input| input.id))
+        }
+        SetTest::Blob(hash) => {
+            Selection::only(tx.inputs_by_blob(uid, hash)?.into_iter().map(|input| input.id))
+        }
     })
 }
 
@@ -89,7 +93,11 @@ pub(super) fn concept_ids(tx: &Tx<'_>, uid: &str, term: &ConceptTerm) -> Result<
     }
     let name = term.name.to_lowercase();
     let found = tx.search_concepts(uid, &term.name, i64::from(crate::Page::MAX_PER_PAGE), 0)?;
-    Ok(found.into_iter().filter(|concept| concept.name.to_lowercase() == name).map(|concept| concept.id).collect())
+    Ok(found
+        .into_iter()
+        .filter(|concept| concept.name.to_lowercase() == name)
+        .map(|concept| concept.id)
+        .collect())
 }
 
 /// The processed inputs of the selection whose rows fit, in the order of creation.

@@ -61,10 +61,8 @@ fn made_up(n: usize, dice: &mut Dice) -> Vec<Known> {
             red: (!dice.one_in(3)).then(|| f64::from(u8::from(dice.one_in(2)))),
             dog: dice.one_in(3).then(|| dice.unit()),
             shelf: dice.below(40) as i64,
-            place: (!dice.one_in(4)).then(|| GeoPoint {
-                latitude: dice.unit() * 20.0 + 40.0,
-                longitude: dice.unit() * 20.0,
-            }),
+            place: (!dice.one_in(4))
+                .then(|| GeoPoint { latitude: dice.unit() * 20.0 + 40.0, longitude: dice.unit() * 20.0 }),
             url: dice.one_in(2).then(|| format!("http://example.com/{}", i / 2)),
         })
         .collect()
@@ -73,7 +71,8 @@ fn made_up(n: usize, dice: &mut Dice) -> Vec<Known> {
 async fn fill(test: &TestPlatform, known: &[Known]) -> AppCtx {
     let app = test.app().await;
     let catalog = test.platform.catalog();
-    let (general, space) = (catalog.general().version_id().to_owned(), catalog.embedding().version_id().to_owned());
+    let (general, space) =
+        (catalog.general().version_id().to_owned(), catalog.embedding().version_id().to_owned());
     let (uid, rows) = (app.uid().to_owned(), known.to_vec());
     let write = move |tx: &mut Tx<'_>| {
         let concept = store::Concept { id: "c-red".into(), name: "Red".into(), ..concept_row(&uid) };
@@ -155,10 +154,15 @@ fn term(id: &str, name: &str, value: f32) -> ConceptTerm {
     ConceptTerm { id: id.into(), name: name.into(), value }
 }
 
+/// What a filter means.
+type Holds = Box<dyn Fn(&Known) -> bool>;
+/// What ranks score.
+type Scores = Box<dyn Fn(&Known) -> f32>;
+
 /// A random filter with its meaning.
-fn random_filter(dice: &mut Dice, known: &[Known]) -> (Filter, Box<dyn Fn(&Known) -> bool>) {
+fn random_filter(dice: &mut Dice, known: &[Known]) -> (Filter, Holds) {
     let negate = dice.one_in(3);
-    let (test, meaning): (Test, Box<dyn Fn(&Known) -> bool>) = match dice.below(8) {
+    let (test, meaning): (Test, Holds) = match dice.below(8) {
         0 => {
             let positive = dice.one_in(2);
             let any = vec![term("", "red", f32::from(u8::from(positive)))];
@@ -190,7 +194,8 @@ fn random_filter(dice: &mut Dice, known: &[Known]) -> (Filter, Box<dyn Fn(&Known
             let within = move |x: f64, p: f64, q: f64| x >= p.min(q) && x <= p.max(q);
             let inside = move |k: &Known| {
                 k.place.is_some_and(|place| {
-                    within(place.latitude, a.latitude, b.latitude) && within(place.longitude, a.longitude, b.longitude)
+                    within(place.latitude, a.latitude, b.latitude)
+                        && within(place.longitude, a.longitude, b.longitude)
                 })
             };
             (Test::GeoBox { a, b }, Box::new(inside))
@@ -208,15 +213,19 @@ fn random_filter(dice: &mut Dice, known: &[Known]) -> (Filter, Box<dyn Fn(&Known
 }
 
 /// Random ranks with what they score.
-fn random_ranks(dice: &mut Dice, known: &[Known]) -> (Vec<Rank>, Box<dyn Fn(&Known) -> f32>) {
+fn random_ranks(dice: &mut Dice, known: &[Known]) -> (Vec<Rank>, Scores) {
     let n = 1 + dice.below(3);
     let mut ranks = Vec::new();
-    let mut scores: Vec<Box<dyn Fn(&Known) -> f32>> = Vec::new();
+    let mut scores: Vec<Scores> = Vec::new();
     for i in 0..n {
         let negate = dice.one_in(3);
-        let query = if dice.one_in(2) { dice.vector() } else { known[dice.below(known.len() as u64) as usize].vector.clone() };
+        let query = if dice.one_in(2) {
+            dice.vector()
+        } else {
+            known[dice.below(known.len() as u64) as usize].vector.clone()
+        };
         // The first is always a picture, so that every input is a candidate.
-        let (by, score): (RankBy, Box<dyn Fn(&Known) -> f32>) = if i > 0 && dice.one_in(4) {
+        let (by, score): (RankBy, Scores) = if i > 0 && dice.one_in(4) {
             (RankBy::Predicted { concept: term(DOG, "", 1.0) }, Box::new(|k| k.dog.unwrap_or(0.0) as f32))
         } else {
             (RankBy::Vector(query.clone()), Box::new(move |k| f32::midpoint(1.0, cosine(&k.vector, &query))))
@@ -256,8 +265,11 @@ async fn any_query_finds_what_a_naive_evaluation_finds() {
                 let (ranks, score) = random_ranks(&mut dice, &known);
                 let min_score = if dice.one_in(4) { 0.5 } else { 0.0 };
                 let page = Page { page: 1 + dice.below(3) as u32, per_page: 1 + dice.below(40) as u32 };
-                let mut fitting: Vec<(f32, &Known)> =
-                    known.iter().filter(|k| filters.iter().all(|(_, holds)| holds(k))).map(|k| (score(k), k)).collect();
+                let mut fitting: Vec<(f32, &Known)> = known
+                    .iter()
+                    .filter(|k| filters.iter().all(|(_, holds)| holds(k)))
+                    .map(|k| (score(k), k))
+                    .collect();
                 fitting.retain(|(score, _)| *score >= min_score);
                 fitting.sort_by(|a, b| b.0.total_cmp(&a.0));
                 let n_fitting = fitting.len();
@@ -294,13 +306,20 @@ async fn filters_alone_find_in_the_order_of_creation_with_score_one() {
         let app = fill(&test, &known).await;
         for _ in 0..40 {
             let filters: Vec<_> = (0..dice.below(3)).map(|_| random_filter(&mut dice, &known)).collect();
-            let fitting: Vec<&str> =
-                known.iter().filter(|k| filters.iter().all(|(_, holds)| holds(k))).map(|k| k.id.as_str()).collect();
+            let fitting: Vec<&str> = known
+                .iter()
+                .filter(|k| filters.iter().all(|(_, holds)| holds(k)))
+                .map(|k| k.id.as_str())
+                .collect();
             let filters: Vec<Filter> = filters.into_iter().map(|(filter, _)| filter).collect();
             let mut found = Vec::new();
             for page in 1..=8 {
-                let query =
-                    Query { filters: filters.clone(), ranks: vec![], min_score: 0.0, page: Page { page, per_page: 10 } };
+                let query = Query {
+                    filters: filters.clone(),
+                    ranks: vec![],
+                    min_score: 0.0,
+                    page: Page { page, per_page: 10 },
+                };
                 let hits = run(&app, query).await.unwrap();
                 assert_eq!(hits.total, Some(fitting.len() as u64), "{filters:?}");
                 assert!(hits.hits.iter().all(|hit| hit.score == 1.0));
@@ -329,7 +348,8 @@ async fn ranked_by_a_concept_alone_only_inputs_that_have_it_are_found() {
     assert_eq!(run(&app, by(true, dog())).await.unwrap().hits.len(), known.len());
     let red = run(&app, by(false, RankBy::Labelled { concept: term("", "RED", 1.0) })).await.unwrap();
     assert_eq!(red.hits.len(), known.iter().filter(|k| k.red == Some(1.0)).count());
-    let none = run(&app, by(false, RankBy::Predicted { concept: term("", "no such thing", 1.0) })).await.unwrap();
+    let none =
+        run(&app, by(false, RankBy::Predicted { concept: term("", "no such thing", 1.0) })).await.unwrap();
     assert!(none.hits.is_empty());
 }
 
@@ -348,8 +368,14 @@ async fn an_input_is_nearest_to_itself_and_gone_once_deleted() {
     assert_eq!(hits.hits[0].input.id, "in0007");
     assert!((hits.hits[0].score - 1.0).abs() < 1e-5);
     inputs::delete(&app, &["in0007".to_owned()]).await.unwrap();
-    assert_eq!(run(&app, like("in0007")).await.unwrap_err(), Error::not_found(Resource::Input("in0007".into())));
-    let again = Query { ranks: vec![Rank { negate: false, by: RankBy::Vector(known[7].vector.clone()) }], ..like("") };
+    assert_eq!(
+        run(&app, like("in0007")).await.unwrap_err(),
+        Error::not_found(Resource::Input("in0007".into()))
+    );
+    let again = Query {
+        ranks: vec![Rank { negate: false, by: RankBy::Vector(known[7].vector.clone()) }],
+        ..like("")
+    };
     assert!(run(&app, again).await.unwrap().hits.iter().all(|hit| hit.input.id != "in0007"));
 }
 
@@ -361,7 +387,10 @@ async fn what_cannot_be_asked_is_refused_in_words() {
     let filter = |test| vec![Filter { negate: false, test }];
     let nowhere = GeoPoint { latitude: 91.0, longitude: 0.0 };
     let table = [
-        (Query { page: Page { page: 11, per_page: 1000 }, ..plain.clone() }, "page * perPage cannot exceed 10000"),
+        (
+            Query { page: Page { page: 11, per_page: 1000 }, ..plain.clone() },
+            "page * perPage cannot exceed 10000",
+        ),
         (Query { page: Page { page: 0, per_page: 10 }, ..plain.clone() }, "page must be 1 or more"),
         (Query { min_score: 1.5, ..plain.clone() }, "min_score must be 0 to 1"),
         (
