@@ -1,6 +1,8 @@
 //! Measures what the comments of this crate state: commits a second at both durabilities, and vectors
 //! written and read. `cargo run --release -p ocellus-store --example measure [postgres://URL]`.
 
+#![expect(clippy::print_stdout, reason = "its output is its purpose")]
+
 use std::time::Instant;
 
 use futures_util::future::join_all;

@@ -30,6 +30,7 @@ CREATE TABLE access_keys (
     revoked_at_us BIGINT
 );
 CREATE INDEX access_keys_by_account ON access_keys (account_id, created_at_us, id);
+CREATE INDEX access_keys_by_end ON access_keys (kind, expires_at_us);
 CREATE INDEX access_keys_by_app ON access_keys (app_uid);
 
 CREATE TABLE apps (

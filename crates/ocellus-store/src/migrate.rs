@@ -20,11 +20,8 @@ struct Migration {
 }
 
 /// All steps in order.
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "foundation",
-    sql: include_str!("../migrations/0001_foundation.sql"),
-}];
+const MIGRATIONS: &[Migration] =
+    &[Migration { version: 1, name: "foundation", sql: include_str!("../migrations/0001_foundation.sql") }];
 
 /// Applies the migrations that the database lacks, all in one transaction.
 pub(crate) fn run(tx: &mut Tx<'_>) -> Result<()> {
@@ -38,8 +35,7 @@ fn apply(tx: &Tx<'_>, migrations: &[Migration]) -> Result<()> {
     )?;
     let sql = "SELECT version, checksum FROM schema_migrations";
     let map = |row: &mut crate::db::Row| Ok((row.int()?, row.text()?));
-    let applied: BTreeMap<i64, String> =
-        tx.select("schema_migrations", sql, &[], map)?.into_iter().collect();
+    let applied: BTreeMap<i64, String> = tx.select("schema_migrations", sql, &[], map)?.into_iter().collect();
     let known = migrations.last().map_or(0, |migration| migration.version);
     if let Some((&found, _)) = applied.last_key_value()
         && found > known
@@ -58,11 +54,7 @@ fn apply(tx: &Tx<'_>, migrations: &[Migration]) -> Result<()> {
             }
             None => {
                 tx.batch(&migration.sql.replace("{{blob}}", tx.dialect().blob))?;
-                let row = vec![
-                    migration.version.into(),
-                    migration.name.into(),
-                    checksum.into(),
-                ];
+                let row = vec![migration.version.into(), migration.name.into(), checksum.into()];
                 tx.insert("schema_migrations", "version, name, checksum", row)?;
                 tracing::info!(version = migration.version, name = migration.name, "schema migrated");
             }

@@ -117,6 +117,7 @@ impl Store {
     }
 
     /// [`Tx::claim_parts`] in a transaction of its own, in which claimers never wait for one another.
+    #[expect(clippy::too_many_arguments, reason = "those of the table's method")]
     pub async fn claim_parts(
         &self,
         kinds: Vec<String>,
@@ -125,8 +126,7 @@ impl Store {
         lease_until_us: i64,
         limit: i64,
     ) -> Result<Vec<(Job, JobPart)>> {
-        let claim =
-            move |tx: &mut Tx<'_>| tx.claim_parts(&kinds, &owner, now_us, lease_until_us, limit);
+        let claim = move |tx: &mut Tx<'_>| tx.claim_parts(&kinds, &owner, now_us, lease_until_us, limit);
         match &*self.database {
             Database::Sqlite(sqlite) => sqlite.write(claim).await,
             Database::Postgres(postgres) => postgres.claim(claim).await,

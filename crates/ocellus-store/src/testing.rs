@@ -1,9 +1,9 @@
 //! The test kit: an empty store of its own for each test, on SQLite always, and on PostgreSQL when the
 //! environment variable `OCELLUS_TEST_PG` holds a URL with the right to create schemas.
 
-use tempfile::TempDir;
 use crate::db::execute_once;
 use crate::{Store, StoreConfig};
+use tempfile::TempDir;
 
 /// The variable with the URL of a PostgreSQL for tests; `scripts/test_postgres.sh start` prints it.
 pub const POSTGRES_VARIABLE: &str = "OCELLUS_TEST_PG";
@@ -46,6 +46,7 @@ impl TestStore {
 
     /// An empty store in a schema of its own, if there is a PostgreSQL for tests. One that is named but
     /// does not answer is a fault, not a reason to skip.
+    #[expect(clippy::disallowed_methods, reason = "a test has no configuration")]
     pub async fn postgres() -> Option<TestStore> {
         let base = std::env::var(POSTGRES_VARIABLE).ok().filter(|url| !url.is_empty())?;
         let schema = Schema { base, name: format!("test_{}", uuid::Uuid::new_v4().simple()) };
@@ -57,12 +58,7 @@ impl TestStore {
         Some(Self::open("postgres", url, folder, Some(schema)).await)
     }
 
-    async fn open(
-        name: &'static str,
-        url: String,
-        folder: TempDir,
-        schema: Option<Schema>,
-    ) -> TestStore {
+    async fn open(name: &'static str, url: String, folder: TempDir, schema: Option<Schema>) -> TestStore {
         let blobs_url = format!("file:{}", folder.path().join("blobs").display());
         let mut config = StoreConfig::new(url, blobs_url);
         config.readers = 2;

@@ -60,12 +60,15 @@ impl Folder {
     }
 
     /// Marks a blob that is there as put just now; false when it has to be written.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "compared with the times of other files, not with the program's"
+    )]
     fn renew(&self, path: &Path, len: u64) -> bool {
         let Ok(file) = File::options().write(true).open(path) else { return false };
         // Written aside and flushed before it was renamed, so the right length means the right bytes
         // unless the disk has failed, in which case writing again is the best cure.
-        file.metadata().is_ok_and(|meta| meta.len() == len)
-            && file.set_modified(SystemTime::now()).is_ok()
+        file.metadata().is_ok_and(|meta| meta.len() == len) && file.set_modified(SystemTime::now()).is_ok()
     }
 
     /// The bytes reach the disk before the name does, and the name before this returns: after a power

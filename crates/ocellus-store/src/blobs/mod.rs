@@ -151,9 +151,7 @@ fn is_hash(text: &str) -> bool {
 
 fn verified(found: Option<Bytes>, hash: &str) -> Result<Option<Bytes>> {
     match found {
-        Some(bytes) if Blobs::hash_of(&bytes) != hash => {
-            Err(Error::Blob(format!("blob {hash} is damaged")))
-        }
+        Some(bytes) if Blobs::hash_of(&bytes) != hash => Err(Error::Blob(format!("blob {hash} is damaged"))),
         found => Ok(found),
     }
 }

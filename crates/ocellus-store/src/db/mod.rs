@@ -170,7 +170,7 @@ fn check_storable(params: &[Val<'_>]) -> Result<()> {
             Val::Real(number) if number.is_nan() => {
                 return Err(Error::Unstorable("a number is not a number (NaN)".to_owned()));
             }
-            _ => {}
+            Val::Null | Val::Int(_) | Val::Real(_) | Val::Text(_) | Val::Bytes(_) => {}
         }
     }
     Ok(())

@@ -51,10 +51,7 @@ impl Sqlite {
             std::fs::create_dir_all(folder)
                 .map_err(|e| Error::Down(format!("cannot create {}: {e}", folder.display())))?;
         }
-        let describe = |failure: Failure| match failure.error {
-            Error::Down(why) | Error::Sql(why) => Error::Down(format!("{}: {why}", path.display())),
-            error => error,
-        };
+        let describe = |failure: Failure| Error::Down(format!("{}: {}", path.display(), failure.error));
         let conn = open_writer(path, durability).map_err(|e| describe(to_failure(e)))?;
         let mut threads = Vec::new();
         let (writer, tasks) = sync_channel(MAX_WAITING);
@@ -121,9 +118,8 @@ fn spawn(name: &str, run: impl FnOnce() + Send + 'static) -> Result<JoinHandle<(
 /// with 16 writers, which share the flush, at 15 us and 7 us each. `FULL` is the default because what
 /// was acknowledged must not vanish, and an input costs far more than a flush anyway.
 fn open_writer(path: &Path, durability: Durability) -> rusqlite::Result<rusqlite::Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
-        | OpenFlags::SQLITE_OPEN_CREATE
-        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let conn = rusqlite::Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;

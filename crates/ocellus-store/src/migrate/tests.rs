@@ -71,9 +71,9 @@ async fn a_newer_database_is_refused_and_left_alone() {
 #[tokio::test]
 async fn a_migration_that_was_altered_is_refused() {
     for db in TestStore::all().await {
-        let altered = db.store.write(|tx| {
-            tx.exec("UPDATE schema_migrations SET checksum = 'other' WHERE version = 1", &[])
-        });
+        let altered = db
+            .store
+            .write(|tx| tx.exec("UPDATE schema_migrations SET checksum = 'other' WHERE version = 1", &[]));
         altered.await.unwrap();
         let refused = Store::open(&db.config).await.err().unwrap();
         let expected = Error::AlteredMigration { version: 1, name: "foundation".to_owned() };
@@ -100,7 +100,8 @@ async fn several_starts_at_once_migrate_once() {
     for db in TestStore::all().await {
         let drop_all = db.store.write(|tx| {
             tx.exec("DELETE FROM schema_migrations", &[])?;
-            for table in ["access_keys", "accounts", "annotations", "apps", "concepts", "counters", "inputs"] {
+            for table in ["access_keys", "accounts", "annotations", "apps", "concepts", "counters", "inputs"]
+            {
                 tx.batch(&format!("DROP TABLE {table}"))?;
             }
             for table in ["job_errors", "job_parts", "jobs", "labels", "meta", "predictions", "vectors"] {

@@ -89,9 +89,8 @@ impl Tx<'_> {
 
     /// An account's app by id; a deleted one is not found.
     pub fn app(&self, account_id: &str, id: &str) -> Result<Option<App>> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM apps WHERE account_id = ?1 AND id = ?2 AND deleted_at_us IS NULL"
-        );
+        let sql =
+            format!("SELECT {COLUMNS} FROM apps WHERE account_id = ?1 AND id = ?2 AND deleted_at_us IS NULL");
         self.select_one("apps", &sql, &[account_id.into(), id.into()], from_row)
     }
 

@@ -27,8 +27,7 @@ pub struct Concept {
     pub modified_at_us: i64,
 }
 
-const COLUMNS: &str =
-    "app_uid, id, name, language, definition, metadata, created_at_us, modified_at_us";
+const COLUMNS: &str = "app_uid, id, name, language, definition, metadata, created_at_us, modified_at_us";
 
 fn from_row(row: &mut Row) -> Result<Concept, BadColumn> {
     Ok(Concept {
@@ -110,8 +109,7 @@ impl Tx<'_> {
             "SELECT {COLUMNS} FROM concepts WHERE app_uid = ?1 AND name_key LIKE ?2 ESCAPE '!' \
              ORDER BY name_key, id LIMIT ?3 OFFSET ?4"
         );
-        let params =
-            [app_uid.into(), like_pattern(name_like).into(), limit.into(), offset.into()];
+        let params = [app_uid.into(), like_pattern(name_like).into(), limit.into(), offset.into()];
         self.select("concepts", &sql, &params, from_row)
     }
 

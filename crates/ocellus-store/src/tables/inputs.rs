@@ -214,9 +214,8 @@ impl Tx<'_> {
 
     /// The oldest input of the app that came from this URL.
     pub fn input_by_url(&self, app_uid: &str, url: &str) -> Result<Option<Input>> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM inputs WHERE app_uid = ?1 AND url_key = ?2 ORDER BY seq LIMIT 1"
-        );
+        let sql =
+            format!("SELECT {COLUMNS} FROM inputs WHERE app_uid = ?1 AND url_key = ?2 ORDER BY seq LIMIT 1");
         self.select_one("inputs", &sql, &[app_uid.into(), url_key(url).into()], from_row)
     }
 
@@ -234,17 +233,15 @@ impl Tx<'_> {
 
     /// The app's inputs with this content hash, oldest first.
     pub fn inputs_by_content_hash(&self, app_uid: &str, hash: &str) -> Result<Vec<Input>> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM inputs WHERE app_uid = ?1 AND content_hash = ?2 ORDER BY seq"
-        );
+        let sql =
+            format!("SELECT {COLUMNS} FROM inputs WHERE app_uid = ?1 AND content_hash = ?2 ORDER BY seq");
         self.select("inputs", &sql, &[app_uid.into(), hash.into()], from_row)
     }
 
     /// How many inputs the app has, by state.
     pub fn count_inputs(&self, app_uid: &str) -> Result<BTreeMap<i64, i64>> {
         let sql = "SELECT state, COUNT(*) FROM inputs WHERE app_uid = ?1 GROUP BY state";
-        let counts =
-            self.select("inputs", sql, &[app_uid.into()], |row| Ok((row.int()?, row.int()?)))?;
+        let counts = self.select("inputs", sql, &[app_uid.into()], |row| Ok((row.int()?, row.int()?)))?;
         Ok(counts.into_iter().collect())
     }
 
@@ -263,6 +260,7 @@ impl Tx<'_> {
 
     /// Sets the state and its reason (both texts empty unless it failed); false when there is no such
     /// input.
+    #[expect(clippy::too_many_arguments, reason = "four columns of the key and the state")]
     pub fn set_input_state(
         &self,
         app_uid: &str,
@@ -273,14 +271,8 @@ impl Tx<'_> {
     ) -> Result<bool> {
         let sql = "UPDATE inputs SET state = ?3, failure_code = ?4, failure = ?5, modified_at_us = ?6 \
                    WHERE app_uid = ?1 AND id = ?2";
-        let params = [
-            app_uid.into(),
-            id.into(),
-            state.into(),
-            failure_code.into(),
-            failure.into(),
-            now_us.into(),
-        ];
+        let params =
+            [app_uid.into(), id.into(), state.into(), failure_code.into(), failure.into(), now_us.into()];
         Ok(self.exec(sql, &params)? > 0)
     }
 
@@ -328,12 +320,7 @@ impl Tx<'_> {
     }
 
     /// What filters look at, for up to `limit` inputs created after `after_seq` (0 for all).
-    pub fn inputs_for_filter(
-        &self,
-        app_uid: &str,
-        after_seq: i64,
-        limit: i64,
-    ) -> Result<Vec<InputFacts>> {
+    pub fn inputs_for_filter(&self, app_uid: &str, after_seq: i64, limit: i64) -> Result<Vec<InputFacts>> {
         let sql = "SELECT id, seq, state, metadata, lat, lon, source_url FROM inputs \
                    WHERE app_uid = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
         self.select("inputs", sql, &[app_uid.into(), after_seq.into(), limit.into()], |row| {

@@ -131,6 +131,7 @@ impl Tx<'_> {
     /// A part may have more `attempts` than its job's `max_attempts` when its workers died rather than
     /// failed; the caller then gives it to [`Tx::fail_part_or_retry`] instead of running it.
     /// [`crate::Store::claim_parts`] runs this in a transaction of its own.
+    #[expect(clippy::too_many_arguments, reason = "the five conditions of a claim")]
     pub fn claim_parts<S: AsRef<str>>(
         &self,
         kinds: &[S],
@@ -281,8 +282,7 @@ impl Tx<'_> {
     }
 
     fn count_ended_part(&self, part: &JobPart, counter: &str, now_us: i64) -> Result<()> {
-        let sql =
-            format!("UPDATE jobs SET {counter} = {counter} + 1, updated_at_us = ?2 WHERE id = ?1");
+        let sql = format!("UPDATE jobs SET {counter} = {counter} + 1, updated_at_us = ?2 WHERE id = ?1");
         self.exec(&sql, &[(&part.job_id).into(), now_us.into()])?;
         self.end_job_if_over(&part.job_id, now_us)?;
         Ok(())
@@ -320,9 +320,8 @@ impl Tx<'_> {
 
     /// The parts of a job in their order.
     pub fn job_parts(&self, job_id: &str, limit: i64, offset: i64) -> Result<Vec<JobPart>> {
-        let sql = format!(
-            "SELECT {COLUMNS} FROM job_parts WHERE job_id = ?1 ORDER BY idx LIMIT ?2 OFFSET ?3"
-        );
+        let sql =
+            format!("SELECT {COLUMNS} FROM job_parts WHERE job_id = ?1 ORDER BY idx LIMIT ?2 OFFSET ?3");
         self.select("job_parts", &sql, &[job_id.into(), limit.into(), offset.into()], from_row)
     }
 

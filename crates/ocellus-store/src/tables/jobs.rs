@@ -172,8 +172,7 @@ impl Tx<'_> {
 
     /// An account's jobs, newest first.
     pub fn jobs_of(&self, account_id: &str, query: &JobQuery) -> Result<Vec<Job>> {
-        let mut params: Vec<Val<'_>> =
-            vec![account_id.into(), query.limit.into(), query.offset.into()];
+        let mut params: Vec<Val<'_>> = vec![account_id.into(), query.limit.into(), query.offset.into()];
         let mut tests = String::new();
         for (column, value) in [("app_uid", &query.app_uid), ("kind", &query.kind)] {
             if let Some(value) = value {
@@ -245,8 +244,7 @@ impl Tx<'_> {
     /// many jobs went.
     pub fn purge_jobs(&self, finished_before_us: i64, limit: i64) -> Result<i64> {
         let sql = "SELECT id FROM jobs WHERE finished_at_us < ?1 ORDER BY finished_at_us LIMIT ?2";
-        let ids =
-            self.select("jobs", sql, &[finished_before_us.into(), limit.into()], |row| row.text())?;
+        let ids = self.select("jobs", sql, &[finished_before_us.into(), limit.into()], |row| row.text())?;
         for (list, vals) in crate::page::id_chunks(&ids, 1) {
             for (table, key) in [("job_errors", "job_id"), ("job_parts", "job_id"), ("jobs", "id")] {
                 self.exec(&format!("DELETE FROM {table} WHERE {key} IN ({list})"), &vals)?;

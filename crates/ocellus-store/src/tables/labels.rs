@@ -80,11 +80,7 @@ impl Tx<'_> {
     }
 
     /// The labels of these inputs, those of one input in the order in which they were first put.
-    pub fn labels_of_inputs<S: AsRef<str>>(
-        &self,
-        app_uid: &str,
-        input_ids: &[S],
-    ) -> Result<Vec<Label>> {
+    pub fn labels_of_inputs<S: AsRef<str>>(&self, app_uid: &str, input_ids: &[S]) -> Result<Vec<Label>> {
         let mut labels = Vec::new();
         for (list, vals) in id_chunks(input_ids, 2) {
             let sql = format!(

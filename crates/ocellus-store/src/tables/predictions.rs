@@ -76,6 +76,7 @@ impl Tx<'_> {
 
     /// Up to `limit` inputs in which a model version found any of these concepts with at least
     /// `min_value`, each once with its highest probability, the most probable first.
+    #[expect(clippy::too_many_arguments, reason = "the five conditions of the search")]
     pub fn inputs_with_prediction<S: AsRef<str>>(
         &self,
         app_uid: &str,
@@ -91,12 +92,8 @@ impl Tx<'_> {
                  WHERE app_uid = ?1 AND model_version_id = ?2 AND concept_id IN ({list}) AND value >= ?3 \
                  GROUP BY input_id ORDER BY best DESC, input_id LIMIT ?4"
             );
-            let mut params = vec![
-                app_uid.into(),
-                model_version_id.into(),
-                Val::Real(min_value),
-                limit.into(),
-            ];
+            let mut params =
+                vec![app_uid.into(), model_version_id.into(), Val::Real(min_value), limit.into()];
             params.extend(vals);
             let map = |row: &mut Row| Ok((row.text()?, row.real()?));
             hits.extend(self.select("predictions", &sql, &params, map)?);

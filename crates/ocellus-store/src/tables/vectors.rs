@@ -90,9 +90,8 @@ impl Tx<'_> {
 
     fn bury_vectors(&self, app_uid: &str, test: &str, vals: Vec<crate::db::Val<'_>>) -> Result<u64> {
         // ?2 and ?3 are only used by the update; the count repeats the list from ?4 on.
-        let count = format!(
-            "SELECT COUNT(*) FROM vectors WHERE app_uid = ?1 AND seq >= ?2 AND deleted = ?3 {test}"
-        );
+        let count =
+            format!("SELECT COUNT(*) FROM vectors WHERE app_uid = ?1 AND seq >= ?2 AND deleted = ?3 {test}");
         let mut params = vec![app_uid.into(), 0_i64.into(), 0_i64.into()];
         params.extend(vals.iter().cloned());
         let n = self.select_one("vectors", &count, &params, |row| row.int())?.unwrap_or(0);

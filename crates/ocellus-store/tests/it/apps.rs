@@ -21,7 +21,7 @@ async fn an_app_is_found_listed_and_changed_by_the_version_that_was_read() {
             assert_eq!(tx.apps_of("me", 10, 0, None)?, [second.clone(), first.clone()]);
             assert_eq!(tx.apps_of("me", 10, 0, Some("zoo*"))?, [second.clone()]);
             assert_eq!(tx.apps_of("me", 10, 0, Some("zoo%x"))?, []);
-            assert_eq!(tx.apps_of("me", 1, 1, None)?, [first.clone()]);
+            assert_eq!(tx.apps_of("me", 1, 1, None)?, std::slice::from_ref(&first));
 
             let mut changed = first.clone();
             changed.name = "New".to_owned();

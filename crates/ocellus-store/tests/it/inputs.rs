@@ -108,9 +108,12 @@ async fn an_input_is_rewritten_whole_but_keeps_its_place() {
 async fn a_box_finds_the_inputs_inside_also_across_the_180th_meridian() {
     for db in TestStore::all().await {
         let checks = db.store.write(|tx| {
-            for (id, lat, lon) in
-                [("berlin", 52.5, 13.4), ("paris", 48.9, 2.35), ("suva", -18.1, 178.4), ("apia", -13.8, -171.8)]
-            {
+            for (id, lat, lon) in [
+                ("berlin", 52.5, 13.4),
+                ("paris", 48.9, 2.35),
+                ("suva", -18.1, 178.4),
+                ("apia", -13.8, -171.8),
+            ] {
                 let mut input = input("a", id);
                 (input.lat, input.lon) = (Some(lat), Some(lon));
                 tx.insert_input(&input)?;

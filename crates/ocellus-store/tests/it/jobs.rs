@@ -127,8 +127,7 @@ async fn a_failed_attempt_is_retried_later_until_the_attempts_are_used_up() {
             let job = tx.job("j")?.unwrap();
             assert_eq!((job.state, job.n_failed, job.error.as_str()), (Job::FAILED, 1, "over"));
             assert_eq!(job.finished_at_us, Some(1101));
-            let expected =
-                JobError { job_id: "j".to_owned(), part_idx: 0, ..failure("over") };
+            let expected = JobError { job_id: "j".to_owned(), part_idx: 0, ..failure("over") };
             assert_eq!(tx.job_errors("j", 9, 0)?, [expected]);
             Ok::<_, Error>(())
         });
@@ -226,7 +225,10 @@ async fn one_open_job_has_a_dedupe_key_and_frees_it_at_its_end() {
             assert!(tx.finish_part(&part, 201)?);
             assert_eq!(tx.open_job_by_dedupe_key("k")?, None);
             tx.insert_job(&second, &[])?;
-            assert_eq!(tx.insert_job(&Job::new("j2", "x", "me", 1), &[]), Err(Error::Conflict("jobs".to_owned())));
+            assert_eq!(
+                tx.insert_job(&Job::new("j2", "x", "me", 1), &[]),
+                Err(Error::Conflict("jobs".to_owned()))
+            );
             Ok::<_, Error>(())
         });
         checks.await.unwrap();

@@ -13,7 +13,11 @@ async fn labels_keep_their_first_place_while_their_value_changes() {
             let first = [label("a", "1", "z", 1.0), label("a", "1", "m", 0.0), label("a", "1", "a", 1.0)];
             tx.put_labels(&first)?;
             // Twice in one call: the last value wins.
-            tx.put_labels(&[label("a", "1", "z", 1.0), label("a", "1", "z", 0.0), label("a", "2", "b", 1.0)])?;
+            tx.put_labels(&[
+                label("a", "1", "z", 1.0),
+                label("a", "1", "z", 0.0),
+                label("a", "2", "b", 1.0),
+            ])?;
             let found = tx.labels_of_inputs("a", &["2", "1"])?;
             let found: Vec<_> =
                 found.iter().map(|l| (l.input_id.as_str(), l.concept_id.as_str(), l.value)).collect();
@@ -87,7 +91,8 @@ async fn predictions_are_replaced_per_model_and_found_by_probability() {
             assert_eq!(found, [("ox", 0.6), ("hen", 0.4)]);
             assert_eq!(tx.predictions_of("a", "1", "n")?.len(), 1);
             // More concepts than one statement takes.
-            let many: Vec<String> = (0..700).map(|i| if i == 650 { "ox".into() } else { format!("c{i}") }).collect();
+            let many: Vec<String> =
+                (0..700).map(|i| if i == 650 { "ox".into() } else { format!("c{i}") }).collect();
             assert_eq!(ids(tx.inputs_with_prediction("a", "m", &many, 0.0, 10)?), "1=0.6");
             Ok::<_, Error>(())
         });

@@ -11,7 +11,7 @@ mod vectors;
 use ocellus_store::{App, Concept, Input, JsonMap, Label};
 
 pub fn json(text: &str) -> JsonMap {
-    serde_json::from_str(text).unwrap()
+    serde_json::from_str(text).expect("a test writes JSON objects")
 }
 
 pub fn app(uid: &str, account_id: &str, id: &str) -> App {

@@ -85,10 +85,7 @@ async fn inputs_become_visible_in_the_order_of_their_numbers() {
             let store = db.store.clone();
             tokio::spawn(async move {
                 for i in 0..20 {
-                    store
-                        .write(move |tx| tx.insert_input(&input("a", &format!("{w}-{i}"))))
-                        .await
-                        .unwrap();
+                    store.write(move |tx| tx.insert_input(&input("a", &format!("{w}-{i}")))).await.unwrap();
                 }
             })
         });
@@ -145,8 +142,7 @@ async fn claimers_that_meet_take_each_part_exactly_once() {
                 }
             })
         });
-        let all: Vec<_> =
-            join_all(workers).await.into_iter().flat_map(Result::unwrap).collect();
+        let all: Vec<_> = join_all(workers).await.into_iter().flat_map(Result::unwrap).collect();
         assert_eq!(n_finished.load(Ordering::SeqCst), 200, "{}", db.name);
         assert_eq!(all.iter().collect::<BTreeSet<_>>().len(), 200, "{}", db.name);
         for j in 0..4 {

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use ocellus_store::testing::TestStore;
-use ocellus_store::{Error, Vector};
+use ocellus_store::{Error, Tx, Vector};
 
 use crate::input;
+
+/// A change that is written at once.
+type Step = fn(&mut Tx<'_>) -> Result<(), Error>;
 
 fn vector(space: &str, input_id: &str, data: &[f32]) -> Vector {
     Vector {
@@ -41,12 +44,20 @@ async fn a_follower_sees_additions_changes_and_deletions_in_order() {
     for db in TestStore::all().await {
         let mut copy: BTreeMap<String, Vec<f32>> = BTreeMap::new();
         let mut seq = 0;
-        let steps: [fn(&mut ocellus_store::Tx<'_>) -> Result<(), Error>; 5] = [
+        let steps: [Step; 5] = [
             |tx| {
-                let many: Vec<_> = (0..100_u8).map(|i| vector("s", &format!("{i}"), &[f32::from(i)])).collect();
+                let many: Vec<_> =
+                    (0..100_u8).map(|i| vector("s", &format!("{i}"), &[f32::from(i)])).collect();
                 tx.put_vectors(&many).map(drop)
             },
-            |tx| tx.put_vectors(&[vector("s", "7", &[70.0]), vector("s", "7", &[71.0]), vector("t", "7", &[1.0])]).map(drop),
+            |tx| {
+                tx.put_vectors(&[
+                    vector("s", "7", &[70.0]),
+                    vector("s", "7", &[71.0]),
+                    vector("t", "7", &[1.0]),
+                ])
+                .map(drop)
+            },
             |tx| tx.delete_vectors_of("a", &["8", "7", "none"]).map(|n| assert_eq!(n, 3)),
             |tx| tx.put_vectors(&[vector("s", "8", &[80.0])]).map(drop),
             |tx| {
