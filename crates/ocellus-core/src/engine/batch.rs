@@ -58,7 +58,8 @@ pub struct Queue {
 struct State {
     waiting: VecDeque<Entry>,
     closed: bool,
-    n_idle: usize,
+    /// Workers that wait for a request, or will in a moment.
+    n_ready: usize,
 }
 
 impl Queue {
@@ -93,13 +94,25 @@ impl Queue {
             return Err((Refusal::Full, entry));
         }
         state.waiting.push_back(entry);
-        let crowded = state.waiting.len() > state.n_idle;
+        let crowded = state.waiting.len() > state.n_ready;
         drop(state);
         self.arrival.notify_one();
         Ok(crowded)
     }
 
-    /// Waits for requests and takes the oldest with others of its shape; `None` when closed and empty.
+    /// A worker will take a request in a moment. Said before an answer is given: whoever asks one question after the
+    /// other must not look like two callers.
+    pub fn ready(&self) {
+        self.state.lock().n_ready += 1;
+    }
+
+    /// A worker that was ready will not come after all.
+    pub fn not_ready(&self) {
+        self.state.lock().n_ready -= 1;
+    }
+
+    /// Waits for requests and takes the oldest with others of its shape; `None` when closed and empty. The worker must be
+    /// ready, and is no longer after a batch.
     pub fn next_batch(&self, rule: BatchRule) -> Option<Vec<Entry>> {
         let mut state = self.state.lock();
         loop {
@@ -110,9 +123,7 @@ impl Queue {
             if state.closed {
                 return None;
             }
-            state.n_idle += 1;
             self.arrival.wait(&mut state);
-            state.n_idle -= 1;
         }
         if rule.max_batch > 1 && !rule.max_wait.is_zero() {
             let deadline = state.waiting[0].arrived + rule.max_wait;
@@ -123,10 +134,10 @@ impl Queue {
             }
             // Another worker may have been faster.
             if state.waiting.is_empty() {
-                drop(state);
                 return Some(Vec::new());
             }
         }
+        state.n_ready -= 1;
         Some(take_alike(&mut state.waiting, rule.max_batch))
     }
 

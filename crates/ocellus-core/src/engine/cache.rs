@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use ocellus_algo::nn::Tensor;
 use parking_lot::Mutex;
 
 use super::batch::{BatchRule, Entry, Queue, Refusal, shared_out, stacked};
@@ -187,11 +188,13 @@ impl Loaded {
             counters: Arc::clone(&self.counters),
         };
         self.n_workers.fetch_add(1, Ordering::Relaxed);
+        self.queue.ready();
         let thread = std::thread::Builder::new()
             .name(format!("model-{}", self.file.id))
             .spawn(move || worker.work())
             .map_err(|err| {
                 self.n_workers.fetch_sub(1, Ordering::AcqRel);
+                self.queue.not_ready();
                 Error::unavailable("no thread for a model can be started").caused_by(err)
             })?;
         threads.push(thread);
@@ -218,6 +221,7 @@ struct Worker {
 impl Worker {
     fn work(self) {
         let result = self.open().and_then(|session| self.serve(session));
+        self.queue.not_ready();
         // Counting down decides who is the last: two workers that fail at once must not leave requests waiting.
         let n_left = self.n_workers.fetch_sub(1, Ordering::AcqRel) - 1;
         match result {
@@ -240,38 +244,43 @@ impl Worker {
 
     /// Works until the model is unloaded; an error if the session was lost in a panic and cannot be opened again.
     fn serve(&self, mut session: Box<dyn Run>) -> Result<()> {
-        while let Some(batch) = self.queue.next_batch(self.rule) {
+        while let Some(mut batch) = self.queue.next_batch(self.rule) {
             if batch.is_empty() {
                 continue;
             }
-            let panicked = catch_unwind(AssertUnwindSafe(|| self.run(session.as_mut(), batch))).is_err();
-            if !panicked {
+            let n = batch.len();
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.run(session.as_mut(), &mut batch)));
+            self.queue.ready();
+            self.counters.done.fetch_add(n as u64, Ordering::Relaxed);
+            let Ok(result) = outcome else {
+                let panicked = Error::internal(anyhow::anyhow!("running model {} panicked", self.file.id));
+                batch.into_iter().for_each(|entry| entry.answer(Err(panicked.clone())));
+                // The session may be in any state.
+                session = self.open()?;
                 continue;
+            };
+            match result {
+                Ok(rows) => batch.into_iter().zip(rows).for_each(|(entry, row)| entry.answer(Ok(row))),
+                Err(err) => batch.into_iter().for_each(|entry| entry.answer(Err(err.clone()))),
             }
-            // The callers of the batch see their reply channel dropped; the session may be in any state.
-            session = self.open()?;
         }
         Ok(())
     }
 
-    fn run(&self, session: &mut dyn Run, mut batch: Vec<Entry>) {
+    /// Runs a batch; the outputs of each of its requests.
+    fn run(&self, session: &mut dyn Run, batch: &mut [Entry]) -> Result<Vec<Vec<Tensor>>> {
         let n = batch.len();
         let started = Instant::now();
-        for entry in &batch {
+        for entry in batch.iter() {
             let waited = started.duration_since(entry.arrived);
             metrics::histogram!("ocellus_engine_wait_seconds", "model" => self.file.id.clone())
                 .record(waited);
         }
-        let result =
-            stacked(&mut batch).and_then(|input| session.run(&input)).and_then(|out| shared_out(out, n));
+        let result = stacked(batch).and_then(|input| session.run(&input)).and_then(|out| shared_out(out, n));
         metrics::histogram!("ocellus_engine_run_seconds", "model" => self.file.id.clone())
             .record(started.elapsed());
         metrics::counter!("ocellus_engine_requests_total", "model" => self.file.id.clone())
             .increment(n as u64);
-        self.counters.done.fetch_add(n as u64, Ordering::Relaxed);
-        match result {
-            Ok(rows) => batch.into_iter().zip(rows).for_each(|(entry, row)| entry.answer(Ok(row))),
-            Err(err) => batch.into_iter().for_each(|entry| entry.answer(Err(err.clone()))),
-        }
+        result
     }
 }

@@ -154,6 +154,37 @@ async fn a_full_queue_refuses_and_a_caller_that_leaves_makes_room() {
 }
 
 #[tokio::test]
+async fn a_second_session_is_opened_only_when_requests_wait() {
+    let (open, gate) = mpsc::channel();
+    let opener = FakeOpener { gate: Some(Arc::new(Mutex::new(gate))), ..FakeOpener::default() };
+    let (opened, started) = (Arc::clone(&opener.opened), Arc::clone(&opener.started));
+    let config = EngineConfig { sessions_per_model: 2, ..EngineConfig::default() };
+    let engine = Arc::new(Engine::with_opener(config, Arc::new(opener)));
+    for _ in 0..3 {
+        open.send(()).unwrap();
+        engine.run(&model("m"), tensor(0.0)).await.unwrap();
+        until(|| engine.stats().n_waiting == 0).await;
+    }
+    assert_eq!(opened.lock().len(), 1, "one caller at a time needs one session");
+    let before = started.load(Ordering::SeqCst);
+    let callers: Vec<_> = (0..4)
+        .map(|_| {
+            let here = Arc::clone(&engine);
+            tokio::spawn(async move { here.run(&model("m"), tensor(0.0)).await })
+        })
+        .collect();
+    // One waits at the gate, the other for the gate: both sessions are at work.
+    until(|| started.load(Ordering::SeqCst) == before + 2).await;
+    assert_eq!(opened.lock().len(), 2);
+    for _ in 0..4 {
+        open.send(()).unwrap();
+    }
+    for caller in callers {
+        caller.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
 async fn a_panic_costs_one_request_and_not_the_model() {
     let engine = Engine::with_opener(one_worker(), Arc::new(FakeOpener::default()));
     assert_eq!(engine.run(&model("m"), tensor(-1.0)).await.unwrap_err().kind, Kind::Internal);

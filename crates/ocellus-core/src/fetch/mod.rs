@@ -115,21 +115,29 @@ impl Fetcher {
         if allowed { Ok(()) } else { Err(refused(url)) }
     }
 
-    fn client(&self) -> Result<&Client> {
-        if let Some(client) = self.client.get() {
-            return Ok(client);
-        }
-        // Whoever comes first installs the process's TLS provider; both would install the same one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let client = Client::builder()
+    fn builder(&self) -> reqwest::ClientBuilder {
+        Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
             .dns_resolver(GuardedResolver(Arc::clone(&self.guard)))
             .connect_timeout(Duration::from_millis(self.config.connect_timeout_ms))
             .pool_max_idle_per_host(4)
             .user_agent(&self.config.user_agent)
-            .build()
-            .map_err(|err| Error::unavailable("the HTTP client cannot start").caused_by(err))?;
+    }
+
+    fn client(&self) -> Result<&Client> {
+        if let Some(client) = self.client.get() {
+            return Ok(client);
+        }
+        // Whoever comes first installs the process's TLS provider; both would install the same one.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = self.builder().build().or_else(|err| {
+            // Plain http needs no certificates, and a https address then fails by itself.
+            tracing::warn!(%err, "no usable certificates on this system: https addresses cannot be fetched");
+            self.builder().tls_certs_only([]).build()
+        });
+        let client =
+            client.map_err(|err| Error::unavailable("the HTTP client cannot start").caused_by(err))?;
         Ok(self.client.get_or_init(|| client))
     }
 }
