@@ -143,12 +143,13 @@ def test_photographs_are_stored_and_found_again(stub, plain, app):
     search = resources_pb2.Search(query=resources_pb2.Query(filters=[filter_]))
     answer = ok(stub.PostInputsSearches(service_pb2.PostInputsSearchesRequest(user_app_id=app, searches=[search]), metadata=PAT))
     assert [hit.input.id for hit in answer.hits] == [names[3]]
-    listed = []
+    listed, page = [], 1
     while True:
-        page = ok(stub.ListInputs(service_pb2.ListInputsRequest(user_app_id=app, page=len(listed) // 10 + 1, per_page=10), metadata=PAT))
-        if not page.inputs:
+        answer = ok(stub.ListInputs(service_pb2.ListInputsRequest(user_app_id=app, page=page, per_page=10), metadata=PAT))
+        if not answer.inputs:
             break
-        listed += [i.id for i in page.inputs]
+        listed += [i.id for i in answer.inputs]
+        page += 1
     assert sorted(listed) == sorted(names)
 
 
@@ -169,7 +170,7 @@ def test_what_is_not_built_says_so(plain):
 def test_a_key_without_the_scope_is_refused(plain, app):
     request = service_pb2.PostKeysRequest(
         user_app_id=resources_pb2.UserAppIDSet(user_id="me"),
-        keys=[resources_pb2.Key(description="reader", scopes=["Inputs_Get", "Concepts_Get", "Models_Get"], apps=[resources_pb2.App(id=app.app_id, user_id="me")])])
+        keys=[resources_pb2.Key(description="reader", scopes=["Apps_Get", "Annotations_Get", "Inputs_Get", "Concepts_Get", "Models_Get"], apps=[resources_pb2.App(id=app.app_id, user_id="me")])])
     key = ok(plain.PostKeys(request, metadata=PAT)).keys[0]
     reader = (("authorization", f"Key {key.id}"),)
     ok(plain.ListInputs(service_pb2.ListInputsRequest(user_app_id=app), metadata=reader))

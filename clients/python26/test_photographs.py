@@ -8,6 +8,7 @@ import pytest
 from clarifai.errors import ApiError
 from clarifai.rest import ClarifaiApp, Geo, GeoLimit, GeoPoint, Image
 
+import harness
 import photographs
 
 URL = os.environ["OCELLUS_TEST_URL"]
@@ -32,11 +33,18 @@ def collection(app):
         else:
             image = app.inputs.create_image_from_base64(base64.b64encode(path.read_bytes()), image_id=name)
         added[name] = image
-    app.inputs.wait_until_inputs_upload_finish(max_wait=120)
-    counts = app.inputs.check_status()
-    assert counts.errors == 0
-    assert counts.processed >= len(added)
+    assert wait_for_inputs(app).errors == 0
     return added
+
+
+def wait_for_inputs(app):
+    """The client's own `wait_until_inputs_upload_finish` of 2.6.2 returns at once (it waits while elapsed > max_wait)."""
+    n_inputs = sum(1 for _ in app.inputs.get_all())
+
+    def settled():
+        counts = app.inputs.check_status()
+        return counts if counts.processed + counts.errors == n_inputs else None
+    return harness.wait_until(settled, "every input processed")
 
 
 def concepts(answer):
@@ -128,7 +136,7 @@ def test_labels_and_metadata_are_kept_searched_and_patched(app, collection):
                   not_concepts=["refused"], metadata={"mark": mark, "nested": {"deep": [1, 2]}})
     made = app.inputs.create_image(image)
     assert made.input_id == f"labelled-{mark}"
-    app.inputs.wait_until_inputs_upload_finish(max_wait=60)
+    wait_for_inputs(app)
     assert [h.input_id for h in app.inputs.search_by_metadata({"mark": mark})] == [made.input_id]
     assert made.input_id in [h.input_id for h in app.inputs.search_by_annotated_concepts(concept="kept")]
     assert made.input_id in [h.input_id for h in app.inputs.search_by_annotated_concepts(concept="refused", value=False)]
@@ -152,7 +160,7 @@ def test_a_duplicate_id_and_a_duplicate_url_are_refused(app, collection):
         app.inputs.create_image_from_url(f"{PHOTOS_URL}/{name}")
     assert twice.value.error_code in (10020, 30100)
     again = app.inputs.create_image_from_url(f"{PHOTOS_URL}/{name}", image_id=f"again-{time.time_ns()}", allow_duplicate_url=True)
-    app.inputs.wait_until_inputs_upload_finish(max_wait=60)
+    wait_for_inputs(app)
     app.inputs.delete(again.input_id)
 
 

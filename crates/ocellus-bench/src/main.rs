@@ -1,2 +1,100 @@
-//! Placeholder.
-fn main() {}
+//! The benchmarks of `docs/benchmarks.md`: each measures the product and a peer in the same run and prints Markdown.
+
+mod latency;
+mod photographs;
+mod report;
+mod search;
+mod server;
+mod start;
+mod throughput;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::{Parser, ValueEnum};
+use ocellus_algo::nn::{Runtime, Session, SessionOptions};
+use ocellus_core::testing::cache_dir;
+
+#[derive(Parser)]
+#[command(about = "Measures Ocellus beside its peers and prints a report in Markdown")]
+struct Args {
+    /// The server to measure.
+    #[arg(long, default_value = "target/release/ocellus")]
+    binary: PathBuf,
+    /// Python with the packages of peer/requirements.txt.
+    #[arg(long)]
+    python: PathBuf,
+    /// How many photographs the throughput benchmark reads.
+    #[arg(long, default_value_t = 300)]
+    photographs: usize,
+    /// How many vectors the search benchmark holds.
+    #[arg(long, default_value_t = 100_000)]
+    vectors: usize,
+    /// What to measure; everything when none is named.
+    #[arg(value_enum)]
+    parts: Vec<Part>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    Start,
+    Throughput,
+    Latency,
+    Search,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let args = Args::parse();
+    rustls::crypto::ring::default_provider().install_default().ok();
+    let parts = if args.parts.is_empty() { Part::value_variants().to_vec() } else { args.parts.clone() };
+    println!("{}", report::head("make bench"));
+    for part in parts {
+        let (title, table) = measure(part, &args).await?;
+        println!("## {title}\n\n{table}");
+    }
+    Ok(())
+}
+
+async fn measure(part: Part, args: &Args) -> Result<(&'static str, String)> {
+    let cache = cache_dir();
+    let library = cache.join("runtime/libonnxruntime.so.1.31.1");
+    let dir = tempfile::tempdir()?;
+    Ok(match part {
+        Part::Start => ("Cold start and idle memory", start::run(&args.binary).await?),
+        Part::Search => {
+            let config = search::config(dir.path(), &cache.join("models"), &library);
+            ("Search", search::run(config, args.vectors).await?)
+        }
+        Part::Throughput => {
+            let server = server::Server::start(&args.binary, &dir.path().join("data")).await?;
+            let paths = photographs(dir.path(), args.photographs)?;
+            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peer/onnx_loop.py");
+            let peer = throughput::Peer { python: args.python.clone(), script, model: weights()? };
+            ("Predictions a second", throughput::run(&server, &peer, &dir.path().join("photographs"), &paths).await?)
+        }
+        Part::Latency => {
+            let server = server::Server::start(&args.binary, &dir.path().join("data")).await?;
+            let paths = photographs(dir.path(), 40)?;
+            let catalog = ocellus_core::catalog::Catalog::open(&cache.join("models"))?;
+            let spec = catalog.general().preprocess.clone().context("the general model has no preprocessing")?;
+            let options = SessionOptions { intra_threads: 1 };
+            let session = Session::open(&Runtime::load(&library)?, &weights()?, &options)?;
+            ("Added latency", latency::run(&server, &mut latency::Bare { session, spec }, &paths).await?)
+        }
+    })
+}
+
+fn photographs(dir: &Path, wanted: usize) -> Result<Vec<PathBuf>> {
+    let folder = dir.join("photographs");
+    std::fs::create_dir_all(&folder)?;
+    photographs::prepare(&cache_dir().join("photos"), &folder, wanted)
+}
+
+/// The general model's file.
+fn weights() -> Result<PathBuf> {
+    let catalog = ocellus_core::catalog::Catalog::open(&cache_dir().join("models"))?;
+    let file = catalog.general().file.clone().context("the general model has no weights")?;
+    anyhow::ensure!(file.path.is_file(), "{} is not installed: run `make setup`", file.path.display());
+    Ok(file.path)
+}
