@@ -20,7 +20,12 @@ pub enum AuthType {
 }
 
 /// Who calls. Every failure is an error the vendor has a code for.
-pub async fn caller(platform: &Platform, headers: &HeaderMap, auth: AuthType, era: Era) -> Result<Caller, WireError> {
+pub async fn caller(
+    platform: &Platform,
+    headers: &HeaderMap,
+    auth: AuthType,
+    era: Era,
+) -> Result<Caller, WireError> {
     let secret = secret(headers)?;
     let caller = platform.authenticate(&secret).await.map_err(|e| {
         e.log();
@@ -40,16 +45,15 @@ pub async fn caller(platform: &Platform, headers: &HeaderMap, auth: AuthType, er
 
 /// The secret of `Authorization: Key …` or `Bearer …`, or of a session token header.
 pub fn secret(headers: &HeaderMap) -> Result<String, WireError> {
-    let text = |name| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim).filter(|v| !v.is_empty());
+    let text =
+        |name| headers.get(name).and_then(|v| v.to_str().ok()).map(str::trim).filter(|v| !v.is_empty());
     if let Some(authorization) = text("authorization") {
         let (scheme, secret) = authorization.split_once(char::is_whitespace).unwrap_or((authorization, ""));
         let known = scheme.eq_ignore_ascii_case("key") || scheme.eq_ignore_ascii_case("bearer");
         return match secret.trim() {
             secret if known && !secret.is_empty() => Ok(secret.to_owned()),
             _ if known => Err(WireError::no_key()),
-            _ => {
-                Err(WireError::new(Code::ConnKeyInvalid, Http::UNAUTHORIZED, "Invalid format of key."))
-            }
+            _ => Err(WireError::new(Code::ConnKeyInvalid, Http::UNAUTHORIZED, "Invalid format of key.")),
         };
     }
     let session = text("x-clarifai-session-token").or_else(|| text("x-clarifai-api-key"));
@@ -72,10 +76,8 @@ mod tests {
     use http::{HeaderName, HeaderValue};
 
     fn check(headers: &[(&'static str, &'static str)], expected: Result<&str, i32>) {
-        let map: HeaderMap = headers
-            .iter()
-            .map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v)))
-            .collect();
+        let map: HeaderMap =
+            headers.iter().map(|(k, v)| (HeaderName::from_static(k), HeaderValue::from_static(v))).collect();
         let found = secret(&map).map_err(|e| e.code as i32);
         assert_eq!(found.as_deref(), expected.as_ref().map(|s| *s), "{headers:?}");
     }

@@ -35,7 +35,10 @@ pub async fn patch_concepts(cx: Cx, req: PatchConceptsRequest) -> Result<MultiCo
     Ok(many(&app, &changed))
 }
 
-pub async fn post_concepts_searches(cx: Cx, req: PostConceptsSearchesRequest) -> Result<MultiConceptResponse> {
+pub async fn post_concepts_searches(
+    cx: Cx,
+    req: PostConceptsSearchesRequest,
+) -> Result<MultiConceptResponse> {
     let app = cx.app(req.user_app_id).await?;
     let query = req.concept_query.unwrap_or_default();
     let language = (!query.language.is_empty()).then_some(query.language);

@@ -37,7 +37,9 @@ impl WireError {
         let (code, http) = wire(error.kind, error.about.as_ref());
         // Before 2020 a key that does not exist had a code of its own, and old clients look for it.
         let code = match (code, era) {
-            (Code::ConnKeyInvalid, Era::Y2019) if error.kind == Kind::Unauthenticated => Code::ConnKeyNotFound,
+            (Code::ConnKeyInvalid, Era::Y2019) if error.kind == Kind::Unauthenticated => {
+                Code::ConnKeyNotFound
+            }
             (code, Era::Y2019 | Era::Current) => code,
         };
         Self { code, http, details: details(error), retry_after_s: error.retry_after_s }
@@ -65,7 +67,9 @@ fn wire(kind: Kind, about: Option<&Resource>) -> (Code, Http) {
         (Kind::Invalid, Some(R::Input(_))) => (Code::InputInvalidArgument, Http::BAD_REQUEST),
         (Kind::Invalid, Some(R::Concept(_))) => (Code::ConceptsInvalidRequest, Http::BAD_REQUEST),
         (Kind::Invalid, Some(R::Annotation(_))) => (Code::AnnotationInvalidArgument, Http::BAD_REQUEST),
-        (Kind::Invalid, Some(R::Model(_) | R::ModelVersion(_))) => (Code::ModelInvalidArgument, Http::BAD_REQUEST),
+        (Kind::Invalid, Some(R::Model(_) | R::ModelVersion(_))) => {
+            (Code::ModelInvalidArgument, Http::BAD_REQUEST)
+        }
         (Kind::Invalid, Some(R::Search(_))) => (Code::SearchInvalidRequest, Http::BAD_REQUEST),
         (Kind::Invalid, _) => (Code::ConnInvalidRequest, Http::BAD_REQUEST),
         (Kind::Unauthenticated, _) => (Code::ConnKeyInvalid, Http::UNAUTHORIZED),
@@ -75,15 +79,21 @@ fn wire(kind: Kind, about: Option<&Resource>) -> (Code, Http) {
         (Kind::NotFound, _) => (Code::ConnDoesNotExist, Http::NOT_FOUND),
         (Kind::Conflict, Some(R::Input(_) | R::Url(_))) => (Code::InputDuplicate, Http::BAD_REQUEST),
         (Kind::Conflict, Some(R::Concept(_))) => (Code::ConceptsInvalidRequest, Http::BAD_REQUEST),
-        (Kind::Conflict, Some(R::Model(_) | R::ModelVersion(_))) => (Code::ModelInvalidArgument, Http::BAD_REQUEST),
+        (Kind::Conflict, Some(R::Model(_) | R::ModelVersion(_))) => {
+            (Code::ModelInvalidArgument, Http::BAD_REQUEST)
+        }
         (Kind::Conflict, _) => (Code::DatabaseDuplicateKey, Http::CONFLICT),
-        (Kind::TooLarge, Some(R::Url(_) | R::Image(_) | R::Input(_))) => (Code::InputOverLimit, Http::BAD_REQUEST),
+        (Kind::TooLarge, Some(R::Url(_) | R::Image(_) | R::Input(_))) => {
+            (Code::InputOverLimit, Http::BAD_REQUEST)
+        }
         (Kind::TooLarge, Some(R::Field(field))) => invalid_field(field),
         (Kind::TooLarge, _) => (Code::RpcMaxMessageSizeExceeded, Http::PAYLOAD_TOO_LARGE),
         (Kind::Unsupported, Some(R::Url(_) | R::Image(_) | R::Input(_))) => {
             (Code::InputUnsupportedFormat, Http::BAD_REQUEST)
         }
-        (Kind::Unsupported, Some(R::Model(_) | R::ModelVersion(_))) => (Code::ModelInvalidRequest, Http::BAD_REQUEST),
+        (Kind::Unsupported, Some(R::Model(_) | R::ModelVersion(_))) => {
+            (Code::ModelInvalidRequest, Http::BAD_REQUEST)
+        }
         (Kind::Unsupported, _) => (Code::NotImplemented, Http::NOT_IMPLEMENTED),
         (Kind::Exhausted, _) => (Code::ConnThrottled, Http::TOO_MANY_REQUESTS),
         (Kind::Unavailable, Some(R::Model(_) | R::ModelVersion(_))) => {
@@ -103,7 +113,9 @@ fn invalid_field(field: &str) -> (Code, Http) {
     match field.split(['.', '[']).next().unwrap_or_default() {
         // A personal access token belongs to no app, so the call must name one.
         "user_app_id" => (Code::ConnKeyInvalid, Http::UNAUTHORIZED),
-        "select_concepts" | "max_concepts" | "min_value" | "model" => (Code::ModelInvalidArgument, Http::BAD_REQUEST),
+        "select_concepts" | "max_concepts" | "min_value" | "model" => {
+            (Code::ModelInvalidArgument, Http::BAD_REQUEST)
+        }
         "inputs" => (Code::InputInvalidArgument, Http::BAD_REQUEST),
         "concepts" => (Code::ConceptsInvalidRequest, Http::BAD_REQUEST),
         "query" | "searches" => (Code::SearchInvalidRequest, Http::BAD_REQUEST),
@@ -120,7 +132,9 @@ fn details(error: &Error) -> String {
         (Kind::Invalid, Some(Resource::Field(field))) if field == "user_app_id.app_id" => {
             "Must provide app external ID in API authorizer".to_owned()
         }
-        (Kind::Invalid | Kind::TooLarge, Some(Resource::Field(field))) if !error.message.contains(field.as_str()) => {
+        (Kind::Invalid | Kind::TooLarge, Some(Resource::Field(field)))
+            if !error.message.contains(field.as_str()) =>
+        {
             format!("{field} {}", error.message)
         }
         (Kind::Conflict, Some(Resource::Concept(id))) => {
@@ -142,7 +156,9 @@ mod tests {
     #[test]
     fn errors_have_the_codes_that_clients_look_for() {
         let id = || "x".to_owned();
-        for about in [Resource::Model(id()), Resource::Input(id()), Resource::Concept(id()), Resource::App(id())] {
+        for about in
+            [Resource::Model(id()), Resource::Input(id()), Resource::Concept(id()), Resource::App(id())]
+        {
             check(&Error::not_found(about), 11101, 404);
         }
         check(&Error::unauthenticated("no"), 11008, 401);

@@ -37,7 +37,8 @@ pub async fn unary(api: &Arc<Api>, rpc: &str, request: Request) -> Response {
 
 /// Answers the standard health check: while we answer, we serve.
 pub async fn health(State(api): State<Arc<Api>>, request: Request) -> Response {
-    let mut server = tonic::server::Grpc::new(RawCodec).apply_max_message_size_config(Some(api.config.max_body_bytes), None);
+    let mut server = tonic::server::Grpc::new(RawCodec)
+        .apply_max_message_size_config(Some(api.config.max_body_bytes), None);
     server.unary(Health, request).await.map(Body::new)
 }
 

@@ -51,7 +51,9 @@ pub async fn call(api: &Arc<Api>, rpc: &str, request: Request) -> Response {
         out = STANDARD.encode(out).into_bytes();
     }
     parts.headers.remove(CONTENT_LENGTH);
-    parts.headers.insert(CONTENT_TYPE, HeaderValue::from_str(&kind).unwrap_or(HeaderValue::from_static(PREFIX)));
+    parts
+        .headers
+        .insert(CONTENT_TYPE, HeaderValue::from_str(&kind).unwrap_or(HeaderValue::from_static(PREFIX)));
     Response::from_parts(parts, Body::from(out))
 }
 

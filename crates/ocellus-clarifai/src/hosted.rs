@@ -38,7 +38,11 @@ pub fn address(cx: &Cx, app: &AppCtx, input: &Input) -> Option<HostedUrl> {
     };
     Some(HostedUrl {
         prefix: format!("{}/hosted", cx.base_url),
-        suffix: format!("{user_id}/{app_id}/{}/{}", segment(&input.id), signature(app, &input.id, &hosted.hash)),
+        suffix: format!(
+            "{user_id}/{app_id}/{}/{}",
+            segment(&input.id),
+            signature(app, &input.id, &hosted.hash)
+        ),
         sizes,
         crossorigin: String::new(),
     })
@@ -58,7 +62,9 @@ pub async fn image(
 ) -> Response {
     let wanted = Wanted { size, user_id, app_id, input_id, signature: given };
     match find(&api, &wanted, &headers).await {
-        Ok(found) if headers.get(IF_NONE_MATCH) == Some(&found.etag) => found.answer(Http::NOT_MODIFIED, Body::empty()),
+        Ok(found) if headers.get(IF_NONE_MATCH) == Some(&found.etag) => {
+            found.answer(Http::NOT_MODIFIED, Body::empty())
+        }
         Ok(mut found) => {
             let body = Body::from(std::mem::take(&mut found.bytes));
             found.answer(Http::OK, body)

@@ -8,9 +8,16 @@ use ocellus_core::{Error, Result};
 pub struct Places(Vec<Option<Error>>);
 
 /// Reads every item; `field` names the list in errors, such as `inputs`.
-pub fn read<W, T>(items: Vec<W>, field: &str, read: impl Fn(W, &str) -> Result<T>) -> Result<(Vec<T>, Places)> {
+pub fn read<W, T>(
+    items: Vec<W>,
+    field: &str,
+    read: impl Fn(W, &str) -> Result<T>,
+) -> Result<(Vec<T>, Places)> {
     if items.is_empty() || items.len() > MAX_PER_CALL {
-        return Err(Error::invalid(field, format!("must hold 1 to {MAX_PER_CALL} items, not {}", items.len())));
+        return Err(Error::invalid(
+            field,
+            format!("must hold 1 to {MAX_PER_CALL} items, not {}", items.len()),
+        ));
     }
     let mut good = Vec::with_capacity(items.len());
     let mut places = Vec::with_capacity(items.len());
@@ -44,7 +51,8 @@ mod tests {
 
     #[test]
     fn results_keep_the_order_of_the_items_around_bad_ones() {
-        let parse = |s: &str, field: &str| s.parse::<i32>().map_err(|_| Error::invalid(field, "must be a number"));
+        let parse =
+            |s: &str, field: &str| s.parse::<i32>().map_err(|_| Error::invalid(field, "must be a number"));
         let (good, places) = read(vec!["1", "x", "3"], "items", parse).unwrap();
         assert_eq!(good, [1, 3]);
         let all = places.fill(good.into_iter().map(Ok).collect());

@@ -55,7 +55,8 @@ pub async fn list_app_keys(cx: Cx, req: ListAppKeysRequest) -> Result<MultiKeyRe
 pub async fn patch_keys(cx: Cx, req: PatchKeysRequest) -> Result<MultiKeyResponse> {
     let account = cx.account(req.user_app_id).await?;
     let action = paging::action(&req.action, PatchAction::Overwrite)?;
-    let patches = req.keys.into_iter().enumerate().map(|(i, key)| patch(i, key)).collect::<Result<Vec<_>>>()?;
+    let patches =
+        req.keys.into_iter().enumerate().map(|(i, key)| patch(i, key)).collect::<Result<Vec<_>>>()?;
     let mut changed = Vec::with_capacity(patches.len());
     for patch in patches {
         changed.push(keys::patch(&account, patch, action).await?);

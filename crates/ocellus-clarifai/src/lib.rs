@@ -89,7 +89,8 @@ pub fn routes() -> Vec<RouteInfo> {
 
 /// Names of the RPCs that answer "not implemented", in the order of the proto.
 pub fn not_implemented() -> Vec<String> {
-    let service = proto::pool().get_service_by_name(proto::SERVICE).expect("the pool was built around this service");
+    let service =
+        proto::pool().get_service_by_name(proto::SERVICE).expect("the pool was built around this service");
     let names = service.methods().map(|m| m.name().to_owned());
     names.filter(|name| rpc::handler(name).is_none()).collect()
 }

@@ -58,7 +58,8 @@ fn options(model: Option<Model>) -> Result<PredictOptions> {
     if !(0.0..=1.0).contains(&config.min_value) {
         return Err(Error::invalid("min_value", "must be 0 to 1"));
     }
-    let select = config.select_concepts.into_iter().map(|c| ConceptSelector { id: c.id, name: c.name }).collect();
+    let select =
+        config.select_concepts.into_iter().map(|c| ConceptSelector { id: c.id, name: c.name }).collect();
     let language = (!config.language.is_empty()).then_some(config.language);
     Ok(PredictOptions { max_concepts, min_value: config.min_value, select, language })
 }
@@ -101,7 +102,9 @@ fn output(cx: &Cx, spec: &ModelSpec, mut input: Input, result: Result<Prediction
 fn overall(cx: &Cx, outputs: &[Output]) -> Status {
     let over_all = status::of_items(cx.era, outputs.iter().map(|o| o.status.as_ref()), &[Code::Success]);
     match (cx.era, outputs) {
-        (Era::Current, [Output { status: Some(only), .. }]) if over_all.code == Code::Failure as i32 => only.clone(),
+        (Era::Current, [Output { status: Some(only), .. }]) if over_all.code == Code::Failure as i32 => {
+            only.clone()
+        }
         (Era::Current | Era::Y2019, _) => over_all,
     }
 }

@@ -1,6 +1,8 @@
 //! Reading search queries: the `ands` of 2018 and the filters and ranks of today, in the core's terms.
 
-use ocellus_core::search::{ConceptTerm, Filter as CoreFilter, Query as CoreQuery, Rank as CoreRank, RankBy, Test};
+use ocellus_core::search::{
+    ConceptTerm, Filter as CoreFilter, Query as CoreQuery, Rank as CoreRank, RankBy, Test,
+};
 use ocellus_core::{Error, Page, Result, Source};
 
 use crate::pb::*;
@@ -119,11 +121,13 @@ fn about_data(data: Data, negate: bool, field: &str, found: &mut Vec<CoreFilter>
 }
 
 fn place(geo: &Geo, field: &str) -> Result<Test> {
-    let corners: Vec<_> = geo.geo_box.iter().filter_map(|c| c.geo_point.as_ref()).map(input_data::point).collect();
+    let corners: Vec<_> =
+        geo.geo_box.iter().filter_map(|c| c.geo_point.as_ref()).map(input_data::point).collect();
     match (&corners[..], &geo.geo_point) {
-        ([a, b], _) => {
-            Ok(Test::GeoBox { a: a.check(&format!("{field}.geo_box"))?, b: b.check(&format!("{field}.geo_box"))? })
-        }
+        ([a, b], _) => Ok(Test::GeoBox {
+            a: a.check(&format!("{field}.geo_box"))?,
+            b: b.check(&format!("{field}.geo_box"))?,
+        }),
         ([], Some(point)) => {
             let center = input_data::point(point).check(&format!("{field}.geo_point"))?;
             let limit = geo.geo_limit.clone().unwrap_or_default();
@@ -212,10 +216,17 @@ mod tests {
                 {"input":{"data":{"geo":{"geo_point":{"longitude":-30,"latitude":40},"geo_limit":{"type":"withinMiles","value":1}}}}}
             ]}"#,
         );
-        assert_eq!(found.filters[0], CoreFilter { negate: true, test: Test::Labelled { any: vec![dog.clone()] } });
+        assert_eq!(
+            found.filters[0],
+            CoreFilter { negate: true, test: Test::Labelled { any: vec![dog.clone()] } }
+        );
         assert!(matches!(&found.filters[1].test, Test::Predicted { any, .. } if any[0] == dog));
-        assert!(matches!(found.filters[2].test, Test::GeoWithin { limit_km, .. } if (limit_km - 1.609).abs() < 0.001));
-        assert!(matches!(&found.ranks[0].by, RankBy::Image { source: Source::Url(url), .. } if url == "http://x/a.jpg"));
+        assert!(
+            matches!(found.filters[2].test, Test::GeoWithin { limit_km, .. } if (limit_km - 1.609).abs() < 0.001)
+        );
+        assert!(
+            matches!(&found.ranks[0].by, RankBy::Image { source: Source::Url(url), .. } if url == "http://x/a.jpg")
+        );
         assert!(matches!(&found.ranks[1].by, RankBy::Predicted { .. }));
     }
 

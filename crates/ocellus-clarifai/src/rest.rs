@@ -41,7 +41,8 @@ pub async fn rest(State(api): State<Arc<Api>>, request: Request) -> Response {
     };
     let rpc = route.rpc.clone();
     let variables = variables.into_iter().map(|(name, value)| (name.to_owned(), value));
-    let params: Vec<(String, String)> = query(parts.uri.query().unwrap_or_default()).chain(variables).collect();
+    let params: Vec<(String, String)> =
+        query(parts.uri.query().unwrap_or_default()).chain(variables).collect();
     // Clients send a body with everything, even with DELETE; with GET it means nothing.
     let body = match parts.method {
         Method::GET | Method::HEAD => Body::empty(),

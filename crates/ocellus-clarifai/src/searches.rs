@@ -37,7 +37,10 @@ pub async fn post_inputs_searches(cx: Cx, req: PostInputsSearchesRequest) -> Res
 }
 
 /// Every input has one annotation, the one of the whole image; its id is the input's.
-pub async fn post_annotations_searches(cx: Cx, req: PostAnnotationsSearchesRequest) -> Result<MultiSearchResponse> {
+pub async fn post_annotations_searches(
+    cx: Cx,
+    req: PostAnnotationsSearchesRequest,
+) -> Result<MultiSearchResponse> {
     let app = cx.app(req.user_app_id).await?;
     let page = page(req.pagination.as_ref())?;
     let hits = search::run(&app, only_search(req.searches, page)?).await?;

@@ -54,7 +54,8 @@ impl Service {
     pub fn new() -> Self {
         let pool = proto::pool();
         let plans = Plans::new(pool);
-        let service = pool.get_service_by_name(proto::SERVICE).expect("the pool was built around this service");
+        let service =
+            pool.get_service_by_name(proto::SERVICE).expect("the pool was built around this service");
         let rpcs: HashMap<String, Arc<Rpc>> =
             service.methods().map(|m| (m.name().to_owned(), Arc::new(describe(&m, &plans)))).collect();
         let status_plan = plans.index("clarifai.api.status.Status").expect("every answer holds this message");
@@ -68,7 +69,8 @@ impl Service {
 fn paths(rpcs: &HashMap<String, Arc<Rpc>>) -> Paths<Route> {
     let mut paths = Paths::default();
     for operation in proto::operations() {
-        let (Some(rpc), Ok(method)) = (rpcs.get(&operation.rpc), Method::from_bytes(operation.method.as_bytes()))
+        let (Some(rpc), Ok(method)) =
+            (rpcs.get(&operation.rpc), Method::from_bytes(operation.method.as_bytes()))
         else {
             continue;
         };
@@ -109,8 +111,9 @@ fn needs(method: &MethodDescriptor) -> Arc<[Scope]> {
 }
 
 fn auth(method: &MethodDescriptor) -> AuthType {
-    let option =
-        proto::pool().get_extension_by_name("clarifai.auth.util.cl_auth_type").expect("the pool holds the option");
+    let option = proto::pool()
+        .get_extension_by_name("clarifai.auth.util.cl_auth_type")
+        .expect("the pool holds the option");
     match method.options().get_extension(&option).as_enum_number() {
         Some(1) => AuthType::None,
         Some(3..=5) => AuthType::Account,

@@ -10,7 +10,8 @@ use crate::status;
 
 #[expect(clippy::unused_async, reason = "handlers are async")]
 pub async fn list_status_codes(cx: Cx, _req: ListStatusCodesRequest) -> Result<MultiStatusCodeResponse> {
-    let statuses = STATUS_CODES.iter().filter(|info| info.number != 0).map(|info| to_wire(cx.era, info.number));
+    let statuses =
+        STATUS_CODES.iter().filter(|info| info.number != 0).map(|info| to_wire(cx.era, info.number));
     Ok(MultiStatusCodeResponse { status: status::success(), statuses: statuses.collect() })
 }
 

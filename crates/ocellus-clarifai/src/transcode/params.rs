@@ -19,9 +19,8 @@ pub fn set(plans: &Plans, plan: &Plan, path: &str, value: &str, out: &mut Vec<u8
         (Some(_), _) => Ok(()),
         (None, kind) if field.map.is_none() && scalar::string(out, field.number, kind, value) => Ok(()),
         (None, _) if value.is_empty() => Ok(()),
-        (None, kind) => Err(Malformed::new(
-            path.to_owned(),
-            format!("{value:?} is not {}", scalar::expected(kind)),
-        )),
+        (None, kind) => {
+            Err(Malformed::new(path.to_owned(), format!("{value:?} is not {}", scalar::expected(kind))))
+        }
     }
 }

@@ -80,10 +80,8 @@ impl Plans {
         let by_name: HashMap<String, usize> =
             all.iter().enumerate().map(|(i, m)| (m.full_name().to_owned(), i)).collect();
         let mut enums = HashMap::new();
-        let messages = all
-            .iter()
-            .map(|m| plan(m, &by_name, &mut enums, show.as_ref(), float.as_ref()))
-            .collect();
+        let messages =
+            all.iter().map(|m| plan(m, &by_name, &mut enums, show.as_ref(), float.as_ref())).collect();
         Self { messages, by_name }
     }
 

@@ -38,7 +38,11 @@ fn there_and_back(message: &str, json: &str) -> String {
 fn json_is_understood_and_printed_as_the_vendor_does() {
     let cases = [
         // Names: snake_case and camelCase in, snake_case out; unknown ones are skipped.
-        ("Input", r#"{"id":"a","createdAt":"2016-11-22T17:06:02Z"}"#, r#"{"id":"a","created_at":"2016-11-22T17:06:02Z"}"#),
+        (
+            "Input",
+            r#"{"id":"a","createdAt":"2016-11-22T17:06:02Z"}"#,
+            r#"{"id":"a","created_at":"2016-11-22T17:06:02Z"}"#,
+        ),
         ("Input", r#"{"nonsense":{"a":[1,{"b":2}]},"id":"a"}"#, r#"{"id":"a"}"#),
         // Nulls are absent.
         ("Input", r#"{"id":null,"data":null,"dataset_ids":null}"#, "{}"),
@@ -48,7 +52,11 @@ fn json_is_understood_and_printed_as_the_vendor_does() {
         ("Concept", r#"{"id":"a","value":0}"#, r#"{"id":"a","value":0}"#),
         ("Concept", r#"{"id":"a","value":true}"#, r#"{"id":"a","value":1}"#),
         ("Concept", r#"{"id":"a","value":false}"#, r#"{"id":"a","value":0}"#),
-        ("Data", r#"{"concepts":[{"id":"a"},{"id":"b","value":0.5}]}"#, r#"{"concepts":[{"id":"a","value":1},{"id":"b","value":0.5}]}"#),
+        (
+            "Data",
+            r#"{"concepts":[{"id":"a"},{"id":"b","value":0.5}]}"#,
+            r#"{"concepts":[{"id":"a","value":1},{"id":"b","value":0.5}]}"#,
+        ),
         // Floats: the shortest digits of single precision, none after an integral value.
         ("Concept", r#"{"value":0.99960595}"#, r#"{"value":0.99960595}"#),
         ("Concept", r#"{"value":0.1}"#, r#"{"value":0.1}"#),
@@ -64,7 +72,11 @@ fn json_is_understood_and_printed_as_the_vendor_does() {
         ("Pagination", r#"{"page":"2","perPage":20.0}"#, r#"{"page":2,"per_page":20}"#),
         // Structs keep their shape: empty objects, nulls, nesting, whole numbers.
         ("Data", r#"{"metadata":{}}"#, r#"{"metadata":{}}"#),
-        ("Data", r#"{"metadata":{"a":null,"b":{},"c":[1,2.5,"x",true,[]]}}"#, r#"{"metadata":{"a":null,"b":{},"c":[1,2.5,"x",true,[]]}}"#),
+        (
+            "Data",
+            r#"{"metadata":{"a":null,"b":{},"c":[1,2.5,"x",true,[]]}}"#,
+            r#"{"metadata":{"a":null,"b":{},"c":[1,2.5,"x",true,[]]}}"#,
+        ),
         // Bytes: line breaks, the URL-safe alphabet, no padding, data URLs.
         ("Image", r#"{"base64":"dHJ1ZQ=="}"#, r#"{"base64":"dHJ1ZQ=="}"#),
         ("Image", r#"{"base64":"dHJ1\nZQ==\n"}"#, r#"{"base64":"dHJ1ZQ=="}"#),
@@ -77,11 +89,27 @@ fn json_is_understood_and_printed_as_the_vendor_does() {
         ("GeoPoint", "{}", r#"{"longitude":0,"latitude":0}"#),
         ("OutputConfig", "{}", r#"{"max_concepts":0,"min_value":0}"#),
         // Times: no digits, or six, or nine.
-        ("Input", r#"{"created_at":"2019-01-20T20:25:20.302505245Z"}"#, r#"{"created_at":"2019-01-20T20:25:20.302505245Z"}"#),
-        ("Input", r#"{"created_at":"2019-01-20T20:25:20.3Z"}"#, r#"{"created_at":"2019-01-20T20:25:20.300000Z"}"#),
-        ("Input", r#"{"created_at":"2019-01-20T21:25:20+01:00"}"#, r#"{"created_at":"2019-01-20T20:25:20Z"}"#),
+        (
+            "Input",
+            r#"{"created_at":"2019-01-20T20:25:20.302505245Z"}"#,
+            r#"{"created_at":"2019-01-20T20:25:20.302505245Z"}"#,
+        ),
+        (
+            "Input",
+            r#"{"created_at":"2019-01-20T20:25:20.3Z"}"#,
+            r#"{"created_at":"2019-01-20T20:25:20.300000Z"}"#,
+        ),
+        (
+            "Input",
+            r#"{"created_at":"2019-01-20T21:25:20+01:00"}"#,
+            r#"{"created_at":"2019-01-20T20:25:20Z"}"#,
+        ),
         // Maps, wrappers, text that needs escapes, lists of numbers.
-        ("Image", r#"{"hosted_image_info":{"small":{"width":3}}}"#, r#"{"hosted_image_info":{"small":{"width":3}}}"#),
+        (
+            "Image",
+            r#"{"hosted_image_info":{"small":{"width":3}}}"#,
+            r#"{"hosted_image_info":{"small":{"width":3}}}"#,
+        ),
         ("App", r#"{"is_template":false}"#, r#"{"is_template":false}"#),
         ("Input", r#"{"id":"的な \"q\" \\ \u0001"}"#, r#"{"id":"的な \"q\" \\ \u0001"}"#),
         ("Embedding", r#"{"vector":[0.5,-1,2]}"#, r#"{"vector":[0.5,-1,2]}"#),

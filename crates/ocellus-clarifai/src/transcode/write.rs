@@ -68,7 +68,8 @@ fn field(form: Form<'_>, field: &Field, values: &[(u32, Raw<'_>)], out: &mut Vec
         return map(form, key, value, values, out);
     }
     if !field.list {
-        let zero = if matches!(field.kind, Kind::String | Kind::Bytes) { Raw::Bytes(&[]) } else { Raw::Varint(0) };
+        let zero =
+            if matches!(field.kind, Kind::String | Kind::Bytes) { Raw::Bytes(&[]) } else { Raw::Varint(0) };
         let last = values.last().map_or(zero, |(_, raw)| *raw);
         return value(form, &field.kind, last, out);
     }
@@ -130,7 +131,8 @@ fn map(form: Form<'_>, key: &Kind, val: &Kind, entries: &[(u32, Raw<'_>)], out: 
     let mut pairs: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     for (_, raw) in entries {
         let Raw::Bytes(mut entry) = *raw else { continue };
-        let empty = |kind: &Kind| if packed_wire_type(kind).is_some() { Raw::Varint(0) } else { Raw::Bytes(&[]) };
+        let empty =
+            |kind: &Kind| if packed_wire_type(kind).is_some() { Raw::Varint(0) } else { Raw::Bytes(&[]) };
         let (mut k, mut v) = (empty(key), empty(val));
         while let Some((number, raw)) = wire::next(&mut entry) {
             match number {
@@ -170,7 +172,8 @@ fn value(form: Form<'_>, kind: &Kind, raw: Raw<'_>, out: &mut Vec<u8>) {
         (Kind::Timestamp, Raw::Bytes(b)) => timestamp(b, out),
         (Kind::Duration, Raw::Bytes(b)) => duration(b, out),
         (Kind::Wrapper(inner), Raw::Bytes(mut b)) => {
-            let empty = if matches!(**inner, Kind::String | Kind::Bytes) { Raw::Bytes(&[]) } else { Raw::Varint(0) };
+            let empty =
+                if matches!(**inner, Kind::String | Kind::Bytes) { Raw::Bytes(&[]) } else { Raw::Varint(0) };
             let inside = wire::next(&mut b).map_or(empty, |(_, raw)| raw);
             value(form, inner, inside, out);
         }

@@ -25,7 +25,13 @@ fn frame(message: &impl Message) -> Vec<u8> {
     out
 }
 
-async fn send(test: &TestPlatform, path: &str, content_type: &str, key: &str, body: Vec<u8>) -> axum::response::Response {
+async fn send(
+    test: &TestPlatform,
+    path: &str,
+    content_type: &str,
+    key: &str,
+    body: Vec<u8>,
+) -> axum::response::Response {
     let request = Request::post(path)
         .header("content-type", content_type)
         .header("te", "trailers")

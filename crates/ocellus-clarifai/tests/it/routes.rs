@@ -39,7 +39,11 @@ async fn every_binding_of_the_proto_leads_to_its_rpc() {
             let body = response.into_body().collect().await.unwrap().to_bytes();
             let text = String::from_utf8_lossy(&body);
             assert_eq!(status, StatusCode::NOT_IMPLEMENTED, "{} {path}: {text}", route.method);
-            assert!(text.contains(&format!("{} is not implemented", route.rpc)), "{} {path}: {text}", route.method);
+            assert!(
+                text.contains(&format!("{} is not implemented", route.rpc)),
+                "{} {path}: {text}",
+                route.method
+            );
             n_not_built += 1;
         } else {
             assert!(route.implemented);

@@ -50,7 +50,9 @@ async fn second_account(test: &TestPlatform) -> (String, String) {
         scopes: ScopeSet::everything(),
     };
     let account = platform.account(&caller, "me", &[]).await.unwrap();
-    apps::create(&account, vec![NewApp { id: Some("theirs".to_owned()), ..NewApp::default() }]).await.unwrap();
+    apps::create(&account, vec![NewApp { id: Some("theirs".to_owned()), ..NewApp::default() }])
+        .await
+        .unwrap();
     let new = |kind, app_id: Option<&str>| NewKey {
         kind,
         description: String::new(),
