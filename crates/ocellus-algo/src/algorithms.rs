@@ -85,7 +85,11 @@ pub const ALGORITHMS: &[Algorithm] = &[
                 "64 bits",
                 "signs of the 8 x 8 lowest frequencies of 32 x 32 grey pixels against their median",
             ),
-            parameter("logistic", "fitted", "weights of the hashes' distance and the cosine"),
+            parameter(
+                "logistic",
+                "-0.551; -0.2631 per bit; 10.054 per cosine",
+                "bias and weights of the hashes' distance and the cosine, fitted on photographs",
+            ),
         ],
     },
     Algorithm {

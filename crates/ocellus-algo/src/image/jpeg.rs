@@ -78,8 +78,9 @@ impl Header {
     fn read(bytes: &[u8]) -> Header {
         let mut header = Header { progressive: false, has_end: false };
         let mut at = 2;
-        while let Some(&[0xff, marker, hi, lo]) = bytes.get(at..at + 4) {
-            if marker == 0xff {
+        while let Some(&[first, marker, hi, lo]) = bytes.get(at..at + 4) {
+            // Bytes between segments are wrong but common, and every decoder skips them.
+            if first != 0xff || marker == 0xff || marker == 0 {
                 at += 1;
                 continue;
             }

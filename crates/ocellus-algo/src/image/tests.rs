@@ -369,6 +369,23 @@ fn a_jpeg_that_lacks_only_its_end_marker_or_has_bytes_behind_it_is_decoded() {
 }
 
 #[test]
+fn bytes_between_the_segments_of_a_jpeg_are_skipped() {
+    let bytes = rgb_as(&picture(33, 20), ImageFormat::Jpeg);
+    let expected = decoded(&bytes).image;
+    // Behind the first segment, which is the JFIF one of 18 bytes with its marker.
+    let junk = [&bytes[..20], b"junk", &bytes[20..]].concat();
+    assert_eq!(decoded(&junk).image, expected);
+    let cut = &junk[..junk.len() / 2];
+    assert_eq!(failure(cut), Error::BadInput("the JPEG file is cut off".into()));
+}
+
+#[test]
+fn a_panic_in_a_decoder_is_a_damaged_file() {
+    let result: Result<()> = guard(Format::Tiff, || panic!("an assertion in a decoder"));
+    assert_eq!(result, Err(Error::BadInput("the TIFF file is damaged".into())));
+}
+
+#[test]
 fn limits_are_checked_before_anything_is_decoded() {
     let small = DecodeLimits { max_bytes: 10, max_pixels: 99, max_alloc_bytes: 1000 };
     let check = |bytes: &[u8], limits: DecodeLimits, part: &str| {
