@@ -1,6 +1,6 @@
 //! `cargo xtask docs`: the generated documents. Most are printed by the program itself, so that they cannot differ from it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::process::{command, output, say, succeed};
 use crate::schema;
@@ -43,10 +43,16 @@ pub fn check(root: &Path) -> Result<(), String> {
 
 fn generate(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
     succeed(command(root, "cargo", &["build", "--quiet", "--locked", "--package", "ocellus"]))?;
+    let program = program(root).display().to_string();
     let mut documents = vec![("docs/schema.md", schema::document(root)?)];
     for (path, name) in PRINTED {
-        let args = ["run", "--quiet", "--locked", "--package", "ocellus", "--", "docs", name];
-        documents.push((path, output(command(root, "cargo", &args))?));
+        documents.push((path, output(command(root, &program, &["docs", name]))?));
     }
     Ok(documents)
+}
+
+/// Where cargo has put the program.
+fn program(root: &Path) -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
+    root.join(target).join("debug").join("ocellus")
 }

@@ -21,8 +21,8 @@ pub const DEFAULTS: &str = include_str!("default.toml");
 /// The file that is read if it is there and no other is named.
 const USUAL_FILE: &str = "ocellus.toml";
 
-/// All settings, checked.
-#[derive(Clone, Debug, Deserialize)]
+/// All settings, checked. Not `Debug`, because it holds secrets.
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub server: Server,
@@ -62,7 +62,7 @@ pub struct Tls {
 }
 
 /// The database.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Store {
     pub database: String,
@@ -80,7 +80,7 @@ pub enum Durability {
 }
 
 /// Where images lie.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Blobs {
     pub url: String,
@@ -169,7 +169,7 @@ pub enum LogFormat {
 }
 
 /// What the command line and the environment say about the configuration.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Given {
     /// `--config FILE`.
     pub file: Option<PathBuf>,

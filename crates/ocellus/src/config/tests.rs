@@ -110,6 +110,6 @@ fn a_secret_may_stand_in_a_file_of_its_own() {
     let (config, _) = load(&Given { flags, ..Given::default() }).unwrap();
     assert_eq!(config.store.database, "postgres://me:pw@db/x");
     let flags = vec![file_flag, ("store.database".to_owned(), "sqlite:x".to_owned())];
-    let error = load(&Given { flags, ..Given::default() }).unwrap_err();
+    let error = load(&Given { flags, ..Given::default() }).err().unwrap();
     assert!(error.to_string().contains("exclude each other"), "{error}");
 }

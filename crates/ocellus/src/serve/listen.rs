@@ -14,6 +14,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 
+use super::StopSignals;
+
 /// Requests that one HTTP/2 connection may have open at once.
 const MAX_STREAMS: u32 = 256;
 /// An HTTP/2 peer that does not answer a ping within this is gone.
@@ -50,6 +52,7 @@ pub async fn serve(
     secure: Option<(TcpListener, TlsAcceptor)>,
     router: Router,
     limits: Limits,
+    mut signals: StopSignals,
 ) -> anyhow::Result<()> {
     let server = Server {
         router,
@@ -65,7 +68,7 @@ pub async fn serve(
         }
     };
     let signal = tokio::select! {
-        signal = super::stop_signal() => signal?,
+        signal = signals.wait() => signal,
         () = accept_plain => "a closed listener",
         () = accept_secure => "a closed listener",
     };

@@ -15,6 +15,7 @@ use axum::Router;
 use ocellus_clarifai::ClarifaiConfig;
 use ocellus_core::Platform;
 use ocellus_http::HttpConfig;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::commands::local;
 use crate::config::Config;
@@ -22,6 +23,8 @@ use lock::DataLock;
 
 /// Serves until SIGTERM or Ctrl-C.
 pub async fn run(config: Config) -> anyhow::Result<()> {
+    // First of all: a stop during the start must be as orderly as a later one.
+    let signals = StopSignals::catch()?;
     local::make_data_dir(&config)?;
     let data_dir = &config.server.data_dir;
     let _lock = match DataLock::try_take(data_dir, "serve")? {
@@ -46,7 +49,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         header_timeout: Duration::from_secs(config.server.header_timeout_s),
         grace: Duration::from_secs(config.server.shutdown_grace_s),
     };
-    listen::serve(plain, secure, router, limits).await?;
+    listen::serve(plain, secure, router, limits, signals).await?;
     workers.stop().await;
     tracing::info!("stopped");
     Ok(())
@@ -72,13 +75,27 @@ fn runtime_path(config: &Config) -> std::path::PathBuf {
     config.runtime_library().unwrap_or_default()
 }
 
-/// Ends when the process is asked to stop.
-async fn stop_signal() -> anyhow::Result<&'static str> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate()).context("signals cannot be received")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("signals cannot be received")?;
-    tokio::select! {
-        _ = terminate.recv() => Ok("SIGTERM"),
-        _ = interrupt.recv() => Ok("SIGINT"),
+/// The signals that ask a process to stop.
+pub struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// From here on they no longer end the process by themselves.
+    fn catch() -> anyhow::Result<StopSignals> {
+        let catch = |kind| signal(kind).context("signals cannot be received");
+        Ok(StopSignals {
+            terminate: catch(SignalKind::terminate())?,
+            interrupt: catch(SignalKind::interrupt())?,
+        })
+    }
+
+    /// Waits for one, and says which.
+    async fn wait(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
     }
 }
