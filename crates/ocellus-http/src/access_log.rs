@@ -44,10 +44,7 @@ impl AccessNote {
     }
 
     fn fields(&self) -> Fields {
-        self.0
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -78,13 +75,9 @@ impl Entry {
         request.extensions_mut().insert(note.clone());
         let extensions = request.extensions();
         Entry {
-            id: extensions
-                .get::<RequestId>()
-                .map_or_else(String::new, |id| id.0.clone()),
+            id: extensions.get::<RequestId>().map_or_else(String::new, |id| id.0.clone()),
             method: request.method().to_string(),
-            template: extensions
-                .get::<MatchedPath>()
-                .map(|path| path.as_str().to_owned()),
+            template: extensions.get::<MatchedPath>().map(|path| path.as_str().to_owned()),
             note,
             started: Instant::now(),
             status: CLIENT_CLOSED,
@@ -96,10 +89,7 @@ impl Drop for Entry {
     fn drop(&mut self) {
         let elapsed = self.started.elapsed();
         let fields = self.note.fields();
-        let route = fields
-            .route
-            .or_else(|| self.template.take())
-            .unwrap_or_else(|| "unmatched".to_owned());
+        let route = fields.route.or_else(|| self.template.take()).unwrap_or_else(|| "unmatched".to_owned());
         let ms = (elapsed.as_secs_f64() * 10_000.0).round() / 10.0;
         tracing::info!(
             target: "access",
@@ -112,13 +102,8 @@ impl Drop for Entry {
             ms,
             "request"
         );
-        let labels = [
-            ("method", self.method.clone()),
-            ("route", route),
-            ("status", self.status.to_string()),
-        ];
+        let labels = [("method", self.method.clone()), ("route", route), ("status", self.status.to_string())];
         metrics::counter!("ocellus_http_requests_total", &labels).increment(1);
-        metrics::histogram!("ocellus_http_request_seconds", &labels[..2])
-            .record(elapsed.as_secs_f64());
+        metrics::histogram!("ocellus_http_request_seconds", &labels[..2]).record(elapsed.as_secs_f64());
     }
 }

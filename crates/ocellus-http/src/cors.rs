@@ -6,13 +6,8 @@ use http::{HeaderName, Method};
 use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 
 /// The answers' headers that a script in a browser may read; grpc-web needs the `grpc-` ones.
-const EXPOSED: [&str; 5] = [
-    "grpc-status",
-    "grpc-message",
-    "grpc-status-details-bin",
-    "x-request-id",
-    "retry-after",
-];
+const EXPOSED: [&str; 5] =
+    ["grpc-status", "grpc-message", "grpc-status-details-bin", "x-request-id", "retry-after"];
 
 /// Credentials travel in the `Authorization` header and never in cookies, so an open origin gives nothing away.
 pub fn layer() -> CorsLayer {

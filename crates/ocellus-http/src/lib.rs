@@ -34,10 +34,7 @@ pub struct HttpConfig {
 /// refused body are logged and carry the CORS headers, without which a browser hides the reason from the caller.
 pub fn wrap(router: Router, cfg: &HttpConfig) -> Router {
     router
-        .layer(from_fn_with_state(
-            body::BodyLimit(cfg.max_body_bytes),
-            body::limit,
-        ))
+        .layer(from_fn_with_state(body::BodyLimit(cfg.max_body_bytes), body::limit))
         .layer(panic::layer(panic::plain_answer))
         .layer(cors::layer())
         .layer(from_fn(access_log::log_request))

@@ -35,9 +35,7 @@ fn fresh() -> String {
 /// Anything else could forge log lines or grow without bound.
 fn is_harmless(id: &str) -> bool {
     (1..=MAX_LEN).contains(&id.len())
-        && id
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
 #[cfg(test)]

@@ -17,8 +17,7 @@ impl Outcome {
     fn wrong(&mut self, path: &str, expected: impl std::fmt::Display, found: &Value) {
         let place = if path.is_empty() { "the top" } else { path };
         let found = shorten(&found.to_string());
-        self.problems
-            .push(format!("at {place}: expected {expected}, got {found}"));
+        self.problems.push(format!("at {place}: expected {expected}, got {found}"));
     }
 }
 
@@ -43,9 +42,9 @@ pub(super) fn compare(expected: &Value, found: &Value, path: &str, out: &mut Out
                 match found.get(key) {
                     Some(found) => compare(expected, found, &path, out),
                     None if expected == "[absent]" => {}
-                    None => out.problems.push(format!(
-                        "at {path}: expected {expected}, but there is nothing"
-                    )),
+                    None => {
+                        out.problems.push(format!("at {path}: expected {expected}, but there is nothing"))
+                    }
                 }
             }
         }
@@ -65,11 +64,7 @@ pub(super) fn compare(expected: &Value, found: &Value, path: &str, out: &mut Out
 }
 
 fn join(path: &str, key: &str) -> String {
-    if path.is_empty() {
-        key.to_owned()
-    } else {
-        format!("{path}.{key}")
-    }
+    if path.is_empty() { key.to_owned() } else { format!("{path}.{key}") }
 }
 
 fn compare_list(expected: &[Value], found: &Value, path: &str, out: &mut Outcome) {
@@ -80,11 +75,7 @@ fn compare_list(expected: &[Value], found: &Value, path: &str, out: &mut Outcome
     let expected = if any_order { &expected[1..] } else { expected };
     let open_end = expected.last().is_some_and(|item| item == "[...]");
     let expected = &expected[..expected.len() - usize::from(open_end)];
-    let fits = if open_end {
-        items.len() >= expected.len()
-    } else {
-        items.len() == expected.len()
-    };
+    let fits = if open_end { items.len() >= expected.len() } else { items.len() == expected.len() };
     if !fits {
         let least = if open_end { "at least " } else { "" };
         let wanted = format!("a list of {least}{} items", expected.len());
@@ -94,11 +85,7 @@ fn compare_list(expected: &[Value], found: &Value, path: &str, out: &mut Outcome
         let mut used = vec![false; items.len()];
         match assign(expected, items, &mut used, out) {
             Some(outcome) => *out = outcome,
-            None => out.wrong(
-                path,
-                format!("in any order {}", Value::from(expected)),
-                found,
-            ),
+            None => out.wrong(path, format!("in any order {}", Value::from(expected)), found),
         }
         return;
     }
@@ -108,12 +95,7 @@ fn compare_list(expected: &[Value], found: &Value, path: &str, out: &mut Outcome
 }
 
 /// Finds a different item for each expectation, trying again where an early choice took the item a later one needs.
-fn assign(
-    expected: &[Value],
-    items: &[Value],
-    used: &mut [bool],
-    so_far: &Outcome,
-) -> Option<Outcome> {
+fn assign(expected: &[Value], items: &[Value], used: &mut [bool], so_far: &Outcome) -> Option<Outcome> {
     let Some((first, rest)) = expected.split_first() else {
         return Some(so_far.clone());
     };
@@ -136,9 +118,7 @@ fn assign(
 }
 
 fn compare_string(expected: &str, found: &Value, path: &str, out: &mut Outcome) {
-    let inner = expected
-        .strip_prefix('[')
-        .and_then(|rest| rest.strip_suffix(']'));
+    let inner = expected.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
     let Some(inner) = inner else {
         if found.as_str() != Some(expected) {
             out.wrong(path, Value::from(expected), found);
@@ -152,9 +132,7 @@ fn compare_string(expected: &str, found: &Value, path: &str, out: &mut Outcome) 
         _ => match matches(word, argument, inner, found) {
             Some(true) => {}
             Some(false) => out.wrong(path, expected, found),
-            None => out
-                .problems
-                .push(format!("at {path}: there is no matcher `{expected}`")),
+            None => out.problems.push(format!("at {path}: there is no matcher `{expected}`")),
         },
     }
 }
@@ -225,10 +203,7 @@ fn number_fits(inner: &str, found: &Value) -> Option<bool> {
     let value = found.as_f64();
     let fits = |test: &dyn Fn(f64) -> bool| value.is_some_and(test);
     if let Some(rest) = inner.strip_prefix('~') {
-        let (middle, distance) = rest
-            .trim()
-            .split_once(' ')
-            .unwrap_or((rest.trim(), "0.001"));
+        let (middle, distance) = rest.trim().split_once(' ').unwrap_or((rest.trim(), "0.001"));
         let (middle, distance): (f64, f64) = (middle.parse().ok()?, distance.trim().parse().ok()?);
         return Some(fits(&|value| (value - middle).abs() <= distance));
     }
@@ -261,13 +236,10 @@ fn is_time(text: &str) -> bool {
     seconds.len() == pattern.len()
         && (1..=9).contains(&fraction.len())
         && fraction.bytes().all(|byte| byte.is_ascii_digit())
-        && seconds.bytes().zip(pattern.bytes()).all(|(byte, want)| {
-            if want == b'd' {
-                byte.is_ascii_digit()
-            } else {
-                byte == want
-            }
-        })
+        && seconds
+            .bytes()
+            .zip(pattern.bytes())
+            .all(|(byte, want)| if want == b'd' { byte.is_ascii_digit() } else { byte == want })
 }
 
 #[cfg(test)]
@@ -290,11 +262,7 @@ mod tests {
             (json!(["[any-order]", "[int]", 1]), json!([1, 2]), true),
             (json!(["[any-order]", 2, 2]), json!([1, 2]), false),
             (json!("[time]"), json!("2016-11-22T17:06:02Z"), true),
-            (
-                json!("[time]"),
-                json!("2019-01-20T20:25:20.302505245Z"),
-                true,
-            ),
+            (json!("[time]"), json!("2019-01-20T20:25:20.302505245Z"), true),
             (json!("[time]"), json!("2016-11-22 17:06:02"), false),
             (json!("[int]"), json!("1"), false),
             (json!("[int]"), json!(10000), true),

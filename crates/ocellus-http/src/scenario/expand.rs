@@ -8,11 +8,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 
 /// What stands unescaped in a path segment besides letters and digits.
-const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
 
 pub(super) struct Scope<'a> {
     pub vars: &'a BTreeMap<String, Value>,
@@ -27,9 +23,7 @@ impl Scope<'_> {
 
     /// The same for a path, where the variable's text is percent-encoded.
     pub fn path(&self, path: &str) -> Result<String, String> {
-        self.replace(path, &|value| {
-            utf8_percent_encode(&value, SEGMENT).to_string()
-        })
+        self.replace(path, &|value| utf8_percent_encode(&value, SEGMENT).to_string())
     }
 
     fn replace(&self, text: &str, encode: &dyn Fn(String) -> String) -> Result<String, String> {
@@ -54,10 +48,7 @@ impl Scope<'_> {
     fn lookup(&self, dotted: &str) -> Result<&Value, String> {
         let mut parts = dotted.split('.');
         let name = parts.next().unwrap_or_default();
-        let mut value = self
-            .vars
-            .get(name)
-            .ok_or_else(|| format!("there is no variable `{name}`"))?;
+        let mut value = self.vars.get(name).ok_or_else(|| format!("there is no variable `{name}`"))?;
         for part in parts {
             let inner = match part.parse::<usize>() {
                 Ok(idx) if value.is_array() => value.get(idx),
@@ -97,9 +88,7 @@ impl Scope<'_> {
             return self.lookup(name.trim()).cloned();
         }
         let text = self.text(text)?;
-        let file = text
-            .strip_prefix("[base64:")
-            .and_then(|rest| rest.strip_suffix(']'));
+        let file = text.strip_prefix("[base64:").and_then(|rest| rest.strip_suffix(']'));
         match file {
             Some(path) => {
                 let bytes = self.file(path)?;
@@ -153,10 +142,7 @@ mod tests {
             ("id".to_owned(), json!("a/b")),
             ("hit".to_owned(), json!({"list": [{"n": 7}]})),
         ]);
-        let scope = Scope {
-            vars: &vars,
-            file_roots: &[],
-        };
+        let scope = Scope { vars: &vars, file_roots: &[] };
         match (scope.json(input), expected) {
             (Ok(found), Ok(expected)) => assert_eq!(found, expected),
             (Err(found), Err(part)) => assert!(found.contains(part), "{found}"),
@@ -170,10 +156,7 @@ mod tests {
             &json!(["{{id}}", "x-{{id}}", "{{hit.list.0.n}}", "{{hit.list}}"]),
             Ok(json!(["a/b", "x-a/b", 7, [{"n": 7}]])),
         );
-        check(
-            &json!([{"[repeat]": 2, "id": "x[n]"}, 3]),
-            Ok(json!([{"id": "x0"}, {"id": "x1"}, 3])),
-        );
+        check(&json!([{"[repeat]": 2, "id": "x[n]"}, 3]), Ok(json!([{"id": "x0"}, {"id": "x1"}, 3])));
         check(&json!("{{nobody}}"), Err("no variable `nobody`"));
         check(&json!("{{hit.lost}}"), Err("no `lost`"));
         check(&json!("[base64:a.jpg]"), Err("no file `a.jpg`"));
@@ -182,10 +165,7 @@ mod tests {
     #[test]
     fn a_variable_in_a_path_is_percent_encoded() {
         let vars = BTreeMap::from([("id".to_owned(), json!("的/x"))]);
-        let scope = Scope {
-            vars: &vars,
-            file_roots: &[],
-        };
+        let scope = Scope { vars: &vars, file_roots: &[] };
         assert_eq!(scope.path("/v2/{{id}}/y").unwrap(), "/v2/%E7%9A%84%2Fx/y");
     }
 }

@@ -31,12 +31,7 @@ pub struct World {
 impl World {
     /// A world without variables, files or jobs.
     pub fn new(router: Router) -> World {
-        World {
-            router,
-            vars: BTreeMap::new(),
-            file_roots: Vec::new(),
-            jobs: None,
-        }
+        World { router, vars: BTreeMap::new(), file_roots: Vec::new(), jobs: None }
     }
 
     /// Gives the scenario a variable. `api_key` is the key it sends unless it says otherwise.

@@ -49,9 +49,7 @@ pub(super) fn parse(text: &str) -> Result<Script, (usize, String)> {
             let (_, exchange) = open.as_mut().ok_or((line_no, no_request("`>!`")))?;
             let request = exchange.requests.last_mut();
             let request = request.ok_or((line_no, no_request("`>!`")))?;
-            request
-                .headers
-                .push(header(rest).map_err(|e| (line_no, e))?);
+            request.headers.push(header(rest).map_err(|e| (line_no, e))?);
         } else if let Some(rest) = line.strip_prefix("<!") {
             let answer = open.as_mut().and_then(|(_, e)| e.answers.last_mut());
             let answer = answer.ok_or((line_no, "`<!` must follow a `<` line".to_owned()))?;
@@ -82,9 +80,7 @@ fn no_request(what: &str) -> String {
 /// Joins continuation lines, drops comments and blank lines, and insists on the sentence at the head.
 fn logical_lines(text: &str) -> Result<Vec<(usize, String)>, (usize, String)> {
     let head = text.lines().next().unwrap_or_default();
-    let has_sentence = head
-        .strip_prefix("# ")
-        .is_some_and(|sentence| sentence.trim().len() > 10);
+    let has_sentence = head.strip_prefix("# ").is_some_and(|sentence| sentence.trim().len() > 10);
     if !has_sentence {
         let message = "the first line must be `# ` and the sentence this file proves";
         return Err((1, message.to_owned()));
@@ -107,19 +103,13 @@ fn logical_lines(text: &str) -> Result<Vec<(usize, String)>, (usize, String)> {
     Ok(joined)
 }
 
-fn close(
-    open: Option<(usize, Exchange)>,
-    steps: &mut Vec<(usize, Step)>,
-) -> Result<(), (usize, String)> {
+fn close(open: Option<(usize, Exchange)>, steps: &mut Vec<(usize, Step)>) -> Result<(), (usize, String)> {
     let Some((line_no, exchange)) = open else {
         return Ok(());
     };
     let (sent, wanted) = (exchange.requests.len(), exchange.answers.len());
     if sent != wanted {
-        return Err((
-            line_no,
-            format!("{sent} requests are followed by {wanted} answers"),
-        ));
+        return Err((line_no, format!("{sent} requests are followed by {wanted} answers")));
     }
     steps.push((line_no, Step::Exchange(exchange)));
     Ok(())
@@ -145,12 +135,7 @@ fn request(line: usize, rest: &str) -> Result<Request, String> {
 
 fn answer(line: usize, rest: &str) -> Answer {
     let (status, body) = split_word(rest);
-    Answer {
-        line,
-        status: status.to_owned(),
-        body: body.to_owned(),
-        headers: Vec::new(),
-    }
+    Answer { line, status: status.to_owned(), body: body.to_owned(), headers: Vec::new() }
 }
 
 fn directive(line: &str) -> Result<Step, String> {
@@ -161,19 +146,15 @@ fn directive(line: &str) -> Result<Step, String> {
         "@header" => header(rest).map(|(name, value)| Step::Header { name, value }),
         "@set" => {
             let (name, value) = split_word(rest);
-            Ok(Step::Set {
-                name: name.to_owned(),
-                value: value.to_owned(),
-            })
+            Ok(Step::Set { name: name.to_owned(), value: value.to_owned() })
         }
         _ => Err(format!("cannot read the line `{line}`")),
     }
 }
 
 fn header(text: &str) -> Result<(String, String), String> {
-    let (name, value) = text
-        .split_once(':')
-        .ok_or_else(|| format!("`{}` is not `Name: value`", text.trim()))?;
+    let (name, value) =
+        text.split_once(':').ok_or_else(|| format!("`{}` is not `Name: value`", text.trim()))?;
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
@@ -210,11 +191,7 @@ mod tests {
     fn mistakes_are_told_with_their_line() {
         let cases = [
             ("> GET /", 1, "first line"),
-            (
-                "# It has a sentence.\n> GET /\n",
-                2,
-                "1 requests are followed by 0",
-            ),
+            ("# It has a sentence.\n> GET /\n", 2, "1 requests are followed by 0"),
             ("# It has a sentence.\n< 200", 2, "must follow"),
             ("# It has a sentence.\n\n> get /x\n< 200", 3, "capitals"),
             ("# It has a sentence.\n> GET x\n< 200", 2, "begin with `/`"),

@@ -31,10 +31,7 @@ pub async fn run_text(world: &World, name: &str, text: &str) -> Result<(), Strin
     let mut run = Run {
         world,
         vars: world.vars.clone(),
-        key: world
-            .vars
-            .contains_key("api_key")
-            .then(|| "api_key".to_owned()),
+        key: world.vars.contains_key("api_key").then(|| "api_key".to_owned()),
         headers: BTreeMap::new(),
     };
     for (line, step) in &script.steps {
@@ -58,10 +55,7 @@ struct Received {
 
 impl Run<'_> {
     fn scope(&self) -> Scope<'_> {
-        Scope {
-            vars: &self.vars,
-            file_roots: &self.world.file_roots,
-        }
+        Scope { vars: &self.vars, file_roots: &self.world.file_roots }
     }
 
     async fn step(&mut self, line: usize, step: &Step) -> Result<(), (usize, String)> {
@@ -131,11 +125,7 @@ impl Run<'_> {
     }
 
     /// Answers of requests sent together may come in any order, so each expectation is tried on each of them.
-    fn check_together(
-        &mut self,
-        exchange: &Exchange,
-        received: &[Received],
-    ) -> Result<(), (usize, String)> {
+    fn check_together(&mut self, exchange: &Exchange, received: &[Received]) -> Result<(), (usize, String)> {
         let mut fits = vec![Vec::new(); exchange.answers.len()];
         let mut outcomes: BTreeMap<(usize, usize), Outcome> = BTreeMap::new();
         for (want_idx, answer) in exchange.answers.iter().enumerate() {
@@ -216,28 +206,19 @@ impl Run<'_> {
         Ok(outcome)
     }
 
-    fn check_body(
-        &self,
-        wanted: &str,
-        received: &Received,
-        outcome: &mut Outcome,
-    ) -> Result<(), String> {
+    fn check_body(&self, wanted: &str, received: &Received, outcome: &mut Outcome) -> Result<(), String> {
         if wanted.is_empty() {
             return Ok(());
         }
         if let Some(exact) = wanted.strip_prefix('=') {
             if received.text != self.scope().text(exact)? {
-                outcome
-                    .problems
-                    .push(format!("expected the text `{exact}`"));
+                outcome.problems.push(format!("expected the text `{exact}`"));
             }
             return Ok(());
         }
         if let Some(part) = wanted.strip_prefix('~') {
             if !received.text.contains(self.scope().text(part)?.trim()) {
-                outcome
-                    .problems
-                    .push(format!("expected `{part}` in the text"));
+                outcome.problems.push(format!("expected `{part}` in the text"));
             }
             return Ok(());
         }
@@ -246,9 +227,7 @@ impl Run<'_> {
         let expected = self.scope().json(&expected)?;
         match serde_json::from_str::<Value>(&received.text) {
             Ok(found) => compare(&expected, &found, "", outcome),
-            Err(error) => outcome
-                .problems
-                .push(format!("the answer is not JSON: {error}")),
+            Err(error) => outcome.problems.push(format!("the answer is not JSON: {error}")),
         }
         Ok(())
     }
@@ -287,15 +266,12 @@ fn request_body(scope: &Scope<'_>, body: &str) -> Result<(Vec<u8>, bool), String
     if let Some(text) = body.strip_prefix('=') {
         return Ok((scope.text(text)?.into_bytes(), false));
     }
-    let file = body
-        .strip_prefix("[file:")
-        .and_then(|rest| rest.strip_suffix(']'));
+    let file = body.strip_prefix("[file:").and_then(|rest| rest.strip_suffix(']'));
     if let Some(path) = file {
         return Ok((scope.file(path)?, false));
     }
-    let value: Value = serde_json::from_str(body).map_err(|error| {
-        format!("the body is not JSON ({error}); begin it with `=` if so meant")
-    })?;
+    let value: Value = serde_json::from_str(body)
+        .map_err(|error| format!("the body is not JSON ({error}); begin it with `=` if so meant"))?;
     Ok((scope.json(&value)?.to_string().into_bytes(), true))
 }
 
@@ -312,10 +288,7 @@ fn status_fits(wanted: &str, found: u16) -> bool {
     let found = found.to_string();
     wanted == "*"
         || (wanted.len() == found.len()
-            && wanted
-                .bytes()
-                .zip(found.bytes())
-                .all(|(wanted, found)| wanted == b'x' || wanted == found))
+            && wanted.bytes().zip(found.bytes()).all(|(wanted, found)| wanted == b'x' || wanted == found))
 }
 
 async fn send(router: Router, request: Request<Body>) -> Result<Received, String> {
@@ -328,9 +301,5 @@ async fn send(router: Router, request: Request<Body>) -> Result<Received, String
     let bytes = crate::body::read(response.into_body(), MAX_ANSWER_BYTES)
         .await
         .map_err(|error| format!("the answer's body cannot be read: {error:?}"))?;
-    Ok(Received {
-        status,
-        headers,
-        text: String::from_utf8_lossy(&bytes).into_owned(),
-    })
+    Ok(Received { status, headers, text: String::from_utf8_lossy(&bytes).into_owned() })
 }

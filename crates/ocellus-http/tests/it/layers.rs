@@ -16,18 +16,12 @@ fn router() -> Router {
             "/id/{name}",
             get(|request: axum::extract::Request| async move {
                 let note = request.extensions().get::<AccessNote>();
-                note.expect("the access log puts it there")
-                    .set_caller("me/key");
+                note.expect("the access log puts it there").set_caller("me/key");
                 let id = request.extensions().get::<RequestId>();
                 id.expect("the id layer puts it there").0.clone()
             }),
         );
-    wrap(
-        routes,
-        &HttpConfig {
-            max_body_bytes: 1_000,
-        },
-    )
+    wrap(routes, &HttpConfig { max_body_bytes: 1_000 })
 }
 
 #[tokio::test]
@@ -54,22 +48,15 @@ async fn a_panic_a_large_body_and_a_preflight_are_answered_in_order() {
 <! access-control-allow-methods: [contains:PATCH]
 <! access-control-allow-headers: [contains:x-clarifai-client]
 "#;
-    run_text(&World::new(router()), "layers", text)
-        .await
-        .unwrap();
+    run_text(&World::new(router()), "layers", text).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_refused_whether_announced_or_not() {
-    let announced = Request::post("/echo")
-        .header("content-length", "1001")
-        .body(Body::from("x".repeat(1_001)))
-        .unwrap();
-    let chunks =
-        futures_util::stream::iter((0..20).map(|_| Ok::<_, std::io::Error>("x".repeat(100))));
-    let unannounced = Request::post("/echo")
-        .body(Body::from_stream(chunks))
-        .unwrap();
+    let announced =
+        Request::post("/echo").header("content-length", "1001").body(Body::from("x".repeat(1_001))).unwrap();
+    let chunks = futures_util::stream::iter((0..20).map(|_| Ok::<_, std::io::Error>("x".repeat(100))));
+    let unannounced = Request::post("/echo").body(Body::from_stream(chunks)).unwrap();
     for request in [announced, unannounced] {
         let response = router().oneshot(request).await.unwrap();
         assert_eq!(response.status(), StatusCode::PAYLOAD_TOO_LARGE);

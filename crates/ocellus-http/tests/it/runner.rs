@@ -19,27 +19,19 @@ fn world() -> World {
         .route("/jobs", get(count))
         .route("/first", post(first_only))
         .with_state(done.clone());
-    World::new(router)
-        .var("api_key", "K1")
-        .var("other", "K2")
-        .files(env!("CARGO_MANIFEST_DIR"))
-        .jobs(move || {
+    World::new(router).var("api_key", "K1").var("other", "K2").files(env!("CARGO_MANIFEST_DIR")).jobs(
+        move || {
             done.fetch_add(1, Ordering::SeqCst);
             async { Ok(()) }
-        })
+        },
+    )
 }
 
 async fn echo(Path(id): Path<String>, headers: HeaderMap, body: String) -> Json<Value> {
-    let text = |name: &str| {
-        headers
-            .get(name)
-            .map(|value| value.to_str().unwrap().to_owned())
-    };
+    let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap().to_owned());
     let parsed: Option<Value> = serde_json::from_str(&body).ok();
     let (key, kind) = (text("authorization"), text("content-type"));
-    Json(
-        json!({"id": id, "key": key, "kind": kind, "json": parsed, "text": body, "x": text("x-a")}),
-    )
+    Json(json!({"id": id, "key": key, "kind": kind, "json": parsed, "text": body, "x": text("x-a")}))
 }
 
 async fn count(State(done): State<Shared>) -> Json<u32> {
@@ -86,10 +78,7 @@ async fn requests_sent_together_may_be_answered_in_any_order() {
     run_text(&world(), "race", text).await.unwrap();
     let wrong = text.replacen("< 409", "< 200", 1);
     let report = run_text(&world(), "race", &wrong).await.unwrap_err();
-    assert!(
-        report.starts_with("race:5: requests sent together"),
-        "{report}"
-    );
+    assert!(report.starts_with("race:5: requests sent together"), "{report}");
     assert_eq!(report.matches("answer: 409").count(), 2, "{report}");
 }
 
