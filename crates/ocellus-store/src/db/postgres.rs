@@ -180,12 +180,10 @@ impl Session {
         F: Fn(&mut Tx<'_>) -> Result<T, E>,
         E: From<Error>,
     {
-        if queue && let Err(failure) = self.batch(&format!("SELECT pg_advisory_lock({QUEUE_LOCK})")) {
-            return Some(Err(failure.error.into()));
-        }
-        if let Err(failure) = self.batch(mode.begin()) {
+        let lock = if queue { self.batch(&format!("SELECT pg_advisory_lock({QUEUE_LOCK})")) } else { Ok(()) };
+        if let Err(failure) = lock.and_then(|()| self.batch(mode.begin())) {
             // Nothing has run yet; a connection that died in the pool is replaced by the next try.
-            let lost = failure.again || self.client().is_closed();
+            let lost = failure.again || matches!(failure.error, Error::Down(_));
             return if lost { None } else { Some(Err(failure.error.into())) };
         }
         let mut tx = Tx::new(&self);
@@ -349,6 +347,26 @@ pub(crate) async fn execute_once(url: &str, sql: &str) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    #[tokio::test]
+    async fn a_store_outlives_the_loss_of_its_connections() {
+        let Some(db) = crate::testing::TestStore::postgres().await else { return };
+        let mut config = db.config.clone();
+        config.url.push_str("&application_name=");
+        let name = uuid::Uuid::new_v4().simple().to_string();
+        config.url.push_str(&name);
+        let store = crate::Store::open(&config).await.unwrap();
+        let kill = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = '{name}'"
+        );
+        for value in ["a", "b", "c"] {
+            super::execute_once(&db.config.url, &kill).await.unwrap();
+            store.write(move |tx| tx.set_meta("k", value)).await.unwrap();
+            super::execute_once(&db.config.url, &kill).await.unwrap();
+            let found = store.read(|tx| tx.meta("k")).await.unwrap();
+            assert_eq!(found.as_deref(), Some(value));
+        }
+    }
+
     #[test]
     fn placeholders_are_numbered_and_other_question_marks_stay() {
         for (given, expected) in
