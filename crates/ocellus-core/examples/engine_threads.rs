@@ -17,7 +17,7 @@ const SECONDS: u64 = 6;
 async fn main() {
     let photos = Arc::new(photos());
     println!("{} photographs; sessions x threads, batch, pool", photos.len());
-    println!("config      one alone p50/p99 ms   {CALLERS} callers img/s   their p50/p99 ms");
+    println!("config      one alone p50/p99 ms, CPU ms   {CALLERS} callers img/s, CPU ms   their p50/p99 ms");
     for (sessions, threads, batch, pool) in
         [(2, 1, 1, 2), (1, 2, 1, 2), (1, 1, 1, 2), (2, 2, 1, 2), (2, 1, 8, 2), (1, 2, 8, 2), (2, 1, 1, 1)]
     {
@@ -28,10 +28,14 @@ async fn main() {
             config.engine.cpu_threads = pool;
         })
         .await;
+        let before = cpu_ms();
         let (_, mut alone) = drive(&test.platform, &photos, 1).await;
+        let alone_cpu = (cpu_ms() - before) / alone.len() as f64;
+        let before = cpu_ms();
         let (rate, mut together) = drive(&test.platform, &photos, CALLERS).await;
+        let together_cpu = (cpu_ms() - before) / together.len() as f64;
         println!(
-            "{sessions}x{threads} b{batch} p{pool}  {:>8.1} /{:>6.1}   {rate:>14.0}   {:>12.0} /{:>5.0}",
+            "{sessions}x{threads} b{batch} p{pool}  {:>8.1} /{:>6.1} {alone_cpu:>8.1}   {rate:>14.0} {together_cpu:>7.1}   {:>12.0} /{:>5.0}",
             percentile(&mut alone, 50),
             percentile(&mut alone, 99),
             percentile(&mut together, 50),
@@ -74,6 +78,14 @@ async fn drive(platform: &Platform, photos: &Arc<Vec<Source>>, n_callers: usize)
         times.extend(caller.await.expect("no caller panics"));
     }
     (times.len() as f64 / started.elapsed().as_secs_f64(), times)
+}
+
+/// CPU time of this process so far, of all its threads, as Linux counts it (hundredths of a second).
+fn cpu_ms() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Behind the name in parentheses: utime and stime are the 12th and 13th fields.
+    let fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace().skip(11).take(2);
+    fields.filter_map(|ticks| ticks.parse::<f64>().ok()).sum::<f64>() * 10.0
 }
 
 fn percentile(times: &mut [f64], percent: usize) -> f64 {

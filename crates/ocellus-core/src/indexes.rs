@@ -93,11 +93,13 @@ impl Indexes {
         Ok(index)
     }
 
-    /// Writes a snapshot of every index that changed since its last one.
+    /// Writes a snapshot of every index of which more than a little changed since its last one; the rest is read from
+    /// the rows faster than it is written. To be called before the process ends.
     pub async fn snapshot_all(&self) {
         let spaces: Vec<Arc<Space>> = self.spaces.lock().values().cloned().collect();
-        let save =
-            tokio::task::spawn_blocking(move || spaces.iter().for_each(|space| space.save_if_changed(1)));
+        let save = tokio::task::spawn_blocking(move || {
+            spaces.iter().for_each(|space| space.save_if_changed(space.len() / 50 + 1));
+        });
         if let Err(err) = save.await {
             tracing::warn!(%err, "writing index snapshots failed");
         }

@@ -21,6 +21,11 @@ use cpu::CpuPool;
 use open::{Opener, RuntimeOpener};
 
 /// How the engine behaves; a section of the configuration.
+///
+/// The defaults, one session of one thread per core and no batches, cost the least CPU time for an image and so serve a
+/// busy machine best. Measured with `examples/engine_threads.rs` (EfficientNet-Lite0, 57 photographs, decoding included,
+/// 2 cores, 32 callers): 8.6 ms of CPU an image with 2 sessions x 1 thread, 9.3 with 1 x 2, 9.0 with 2 x 2, and 9.2 to
+/// 9.8 in batches of 8. One caller alone waits 8 ms with two threads and 11 ms with one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineConfig {
     /// Models beyond this many bytes are unloaded, least recently used first.

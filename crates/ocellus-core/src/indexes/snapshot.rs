@@ -86,7 +86,7 @@ impl Files {
             last_input: table.last_input.clone(),
             ann: ann.clone(),
         };
-        let unfinished = self.dir.join(format!("{}.vectors.tmp", self.stem));
+        let unfinished = self.dir.join(format!("{}.vectors.{}.tmp", self.stem, std::process::id()));
         let mut out = Hashing {
             inner: BufWriter::with_capacity(1 << 20, File::create(&unfinished)?),
             hash: Sha256::new(),

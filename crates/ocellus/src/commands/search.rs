@@ -30,6 +30,8 @@ pub async fn run(config: Config, args: Search) -> anyhow::Result<()> {
         let row = |hit: &Hit| vec![format!("{:.4}", hit.score), path(hit)];
         output::table(&["score", "path"], hits.iter().map(row).collect());
     }
+    // So that the next search need not read every vector again.
+    platform.indexes().snapshot_all().await;
     Ok(())
 }
 

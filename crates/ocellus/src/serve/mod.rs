@@ -51,6 +51,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     };
     listen::serve(plain, secure, router, limits, signals).await?;
     workers.stop().await;
+    platform.indexes().snapshot_all().await;
     tracing::info!("stopped");
     Ok(())
 }
