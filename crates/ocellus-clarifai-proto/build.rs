@@ -39,6 +39,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     for field in BOXED {
         config.boxed(field);
     }
+    // An image of megabytes is a slice of the request it came in, not a copy.
+    config.bytes([".clarifai.api.Image.base64", ".clarifai.api.Video.base64", ".clarifai.api.Audio.base64"]);
     config.include_file("clarifai.rs").disable_comments(["."]).out_dir(out).compile_fds(files)?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! What a request says about an image and its data, in the core's terms.
 
+use bytes::Bytes;
 use ocellus_core::inputs::{InputPatch, NewInput, NewLabel};
 use ocellus_core::{CropBox, Error, GeoPoint, MediaKind, Result, Source};
 
@@ -51,7 +52,7 @@ pub struct Media {
 
 /// Finds the content in a `data` message: an image, or one of the other kinds. Bytes are taken out.
 pub fn media(data: &mut Data, field: &str) -> Result<Media> {
-    let simple = |kind: MediaKind, url: &str, bytes: &mut Vec<u8>, allow_duplicate_url| {
+    let simple = |kind: MediaKind, url: &str, bytes: &mut Bytes, allow_duplicate_url| {
         let source = source(url, bytes, &format!("{field}.{}", kind.name()))?;
         Ok(Media { source, kind, allow_duplicate_url, crop: None })
     };
@@ -71,7 +72,7 @@ pub fn media(data: &mut Data, field: &str) -> Result<Media> {
             let source = Source::Text(text.raw.clone());
             return Ok(Media { source, kind: MediaKind::Text, allow_duplicate_url: true, crop: None });
         }
-        return simple(MediaKind::Text, &text.url, &mut Vec::new(), text.allow_duplicate_url);
+        return simple(MediaKind::Text, &text.url, &mut Bytes::new(), text.allow_duplicate_url);
     }
     Err(Error::invalid(format!("{field}.image"), "must have a url or base64"))
 }
@@ -81,9 +82,9 @@ pub fn image_source(image: &mut Image, field: &str) -> Result<Source> {
     source(&image.url, &mut image.base64, field)
 }
 
-fn source(url: &str, bytes: &mut Vec<u8>, field: &str) -> Result<Source> {
+fn source(url: &str, bytes: &mut Bytes, field: &str) -> Result<Source> {
     match (bytes.is_empty(), url.trim()) {
-        (false, _) => Ok(Source::Bytes(std::mem::take(bytes).into())),
+        (false, _) => Ok(Source::Bytes(std::mem::take(bytes))),
         (true, "") => Err(Error::invalid(field, "must have a url or base64")),
         (true, url) => Ok(Source::Url(url.to_owned())),
     }

@@ -1,5 +1,6 @@
 //! Predictions: `PostModelOutputs` and the wire form of an output.
 
+use bytes::Bytes;
 use ocellus_core::catalog::ModelSpec;
 use ocellus_core::predict::{self, ConceptSelector, PredictInput, PredictOptions, Prediction, Subject};
 use ocellus_core::{Error, MediaKind, Result};
@@ -49,8 +50,14 @@ fn subject(input: Input, field: &str) -> Result<PredictInput> {
     }
 }
 
+/// The newest clients put the configuration into the model's version.
+fn output_config(model: Model) -> Option<OutputConfig> {
+    let own = model.output_info.and_then(|info| info.output_config);
+    own.or_else(|| model.model_version?.output_info?.output_config)
+}
+
 fn options(model: Option<Model>) -> Result<PredictOptions> {
-    let config = model.and_then(|m| m.output_info).and_then(|info| info.output_config).unwrap_or_default();
+    let config = model.and_then(output_config).unwrap_or_default();
     let max_concepts = if config.max_concepts == 0 { 20 } else { config.max_concepts };
     if max_concepts > 200 {
         return Err(Error::invalid("max_concepts", "must be 1 to 200"));
@@ -68,7 +75,7 @@ fn options(model: Option<Model>) -> Result<PredictOptions> {
 fn echo(input: &Input) -> Input {
     let image = input.data.as_ref().and_then(|d| d.image.as_ref()).map(|image| Image {
         url: image.url.clone(),
-        base64: if image.base64.is_empty() { Vec::new() } else { b"true".to_vec() },
+        base64: if image.base64.is_empty() { Bytes::new() } else { Bytes::from_static(b"true") },
         crop: image.crop.clone(),
         ..Default::default()
     });

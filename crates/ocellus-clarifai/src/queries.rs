@@ -103,7 +103,7 @@ fn about_data(data: Data, negate: bool, field: &str, found: &mut Vec<CoreFilter>
     if let Some(image) = data.image {
         // An empty image only says that images are meant.
         if !image.base64.is_empty() {
-            add(Test::SameImage(Source::Bytes(image.base64.into())));
+            add(Test::SameImage(Source::Bytes(image.base64)));
         } else if !image.url.is_empty() {
             add(Test::SourceUrl(image.url));
         }

@@ -34,89 +34,92 @@ fn there_and_back(message: &str, json: &str) -> String {
     to_json(message, &decoded.encode_to_vec())
 }
 
+/// Message, what comes in, what goes out.
+#[rustfmt::skip] // one case, one line
+const CASES: &[(&str, &str, &str)] = &[
+    // Names: snake_case and camelCase in, snake_case out; unknown ones are skipped.
+    (
+        "Input",
+        r#"{"id":"a","createdAt":"2016-11-22T17:06:02Z"}"#,
+        r#"{"id":"a","created_at":"2016-11-22T17:06:02Z"}"#,
+    ),
+    ("Input", r#"{"nonsense":{"a":[1,{"b":2}]},"id":"a"}"#, r#"{"id":"a"}"#),
+    // Nulls are absent.
+    ("Input", r#"{"id":null,"data":null,"dataset_ids":null}"#, "{}"),
+    ("Concept", r#"{"id":"a","language":null,"value":null}"#, r#"{"id":"a","value":1}"#),
+    // An absent concept value is 1, a given one is what it is, booleans are numbers.
+    ("Concept", r#"{"id":"a"}"#, r#"{"id":"a","value":1}"#),
+    ("Concept", r#"{"id":"a","value":0}"#, r#"{"id":"a","value":0}"#),
+    ("Concept", r#"{"id":"a","value":true}"#, r#"{"id":"a","value":1}"#),
+    ("Concept", r#"{"id":"a","value":false}"#, r#"{"id":"a","value":0}"#),
+    (
+        "Data",
+        r#"{"concepts":[{"id":"a"},{"id":"b","value":0.5}]}"#,
+        r#"{"concepts":[{"id":"a","value":1},{"id":"b","value":0.5}]}"#,
+    ),
+    // Floats: the shortest digits of single precision, none after an integral value.
+    ("Concept", r#"{"value":0.99960595}"#, r#"{"value":0.99960595}"#),
+    ("Concept", r#"{"value":0.1}"#, r#"{"value":0.1}"#),
+    ("Concept", r#"{"value":-2.0}"#, r#"{"value":-2}"#),
+    ("Concept", r#"{"value":"0.25"}"#, r#"{"value":0.25}"#),
+    // Enums: names and numbers in, numbers out.
+    ("Visibility", r#"{"gettable":"PUBLIC"}"#, r#"{"gettable":50}"#),
+    ("Visibility", r#"{"gettable":50}"#, r#"{"gettable":50}"#),
+    ("FeedbackInfo", r#"{"event_type":"annotation"}"#, r#"{"event_type":2}"#),
+    ("status.Status", r#"{"code":10000,"description":"Ok"}"#, r#"{"code":10000,"description":"Ok"}"#),
+    ("status.Status", r#"{"code":"SUCCESS"}"#, r#"{"code":10000}"#),
+    // Numbers: also in strings, and integral floats for integers.
+    ("Pagination", r#"{"page":"2","perPage":20.0}"#, r#"{"page":2,"per_page":20}"#),
+    // Structs keep their shape: empty objects, nulls, nesting, whole numbers.
+    ("Data", r#"{"metadata":{}}"#, r#"{"metadata":{}}"#),
+    (
+        "Data",
+        r#"{"metadata":{"a":null,"b":{},"c":[1,2.5,"x",true,[]]}}"#,
+        r#"{"metadata":{"a":null,"b":{},"c":[1,2.5,"x",true,[]]}}"#,
+    ),
+    // Bytes: line breaks, the URL-safe alphabet, no padding, data URLs.
+    ("Image", r#"{"base64":"dHJ1ZQ=="}"#, r#"{"base64":"dHJ1ZQ=="}"#),
+    ("Image", r#"{"base64":"dHJ1\nZQ==\n"}"#, r#"{"base64":"dHJ1ZQ=="}"#),
+    ("Image", r#"{"base64":"dHJ1ZQ"}"#, r#"{"base64":"dHJ1ZQ=="}"#),
+    ("Image", r#"{"base64":"-_-_"}"#, r#"{"base64":"+/+/"}"#),
+    ("Image", r#"{"base64":"data:image/png;base64,dHJ1ZQ=="}"#, r#"{"base64":"dHJ1ZQ=="}"#),
+    // Shown although empty.
+    ("MultiModelResponse", r#"{"status":{"code":11102}}"#, r#"{"status":{"code":11102},"models":[]}"#),
+    ("MultiSearchResponse", r#"{"hits":[{}]}"#, r#"{"hits":[{"score":0}]}"#),
+    ("GeoPoint", "{}", r#"{"longitude":0,"latitude":0}"#),
+    ("OutputConfig", "{}", r#"{"max_concepts":0,"min_value":0}"#),
+    // Times: no digits, or six, or nine.
+    (
+        "Input",
+        r#"{"created_at":"2019-01-20T20:25:20.302505245Z"}"#,
+        r#"{"created_at":"2019-01-20T20:25:20.302505245Z"}"#,
+    ),
+    (
+        "Input",
+        r#"{"created_at":"2019-01-20T20:25:20.3Z"}"#,
+        r#"{"created_at":"2019-01-20T20:25:20.300000Z"}"#,
+    ),
+    (
+        "Input",
+        r#"{"created_at":"2019-01-20T21:25:20+01:00"}"#,
+        r#"{"created_at":"2019-01-20T20:25:20Z"}"#,
+    ),
+    // Maps, wrappers, text that needs escapes, lists of numbers.
+    (
+        "Image",
+        r#"{"hosted_image_info":{"small":{"width":3}}}"#,
+        r#"{"hosted_image_info":{"small":{"width":3}}}"#,
+    ),
+    ("App", r#"{"is_template":false}"#, r#"{"is_template":false}"#),
+    ("Input", r#"{"id":"的な \"q\" \\ \u0001"}"#, r#"{"id":"的な \"q\" \\ \u0001"}"#),
+    ("Embedding", r#"{"vector":[0.5,-1,2]}"#, r#"{"vector":[0.5,-1,2]}"#),
+    ("Image", r#"{"crop":[0.1,0.2,0.3,1]}"#, r#"{"crop":[0.1,0.2,0.3,1]}"#),
+];
+
 #[test]
 fn json_is_understood_and_printed_as_the_vendor_does() {
-    let cases = [
-        // Names: snake_case and camelCase in, snake_case out; unknown ones are skipped.
-        (
-            "Input",
-            r#"{"id":"a","createdAt":"2016-11-22T17:06:02Z"}"#,
-            r#"{"id":"a","created_at":"2016-11-22T17:06:02Z"}"#,
-        ),
-        ("Input", r#"{"nonsense":{"a":[1,{"b":2}]},"id":"a"}"#, r#"{"id":"a"}"#),
-        // Nulls are absent.
-        ("Input", r#"{"id":null,"data":null,"dataset_ids":null}"#, "{}"),
-        ("Concept", r#"{"id":"a","language":null,"value":null}"#, r#"{"id":"a","value":1}"#),
-        // An absent concept value is 1, a given one is what it is, booleans are numbers.
-        ("Concept", r#"{"id":"a"}"#, r#"{"id":"a","value":1}"#),
-        ("Concept", r#"{"id":"a","value":0}"#, r#"{"id":"a","value":0}"#),
-        ("Concept", r#"{"id":"a","value":true}"#, r#"{"id":"a","value":1}"#),
-        ("Concept", r#"{"id":"a","value":false}"#, r#"{"id":"a","value":0}"#),
-        (
-            "Data",
-            r#"{"concepts":[{"id":"a"},{"id":"b","value":0.5}]}"#,
-            r#"{"concepts":[{"id":"a","value":1},{"id":"b","value":0.5}]}"#,
-        ),
-        // Floats: the shortest digits of single precision, none after an integral value.
-        ("Concept", r#"{"value":0.99960595}"#, r#"{"value":0.99960595}"#),
-        ("Concept", r#"{"value":0.1}"#, r#"{"value":0.1}"#),
-        ("Concept", r#"{"value":-2.0}"#, r#"{"value":-2}"#),
-        ("Concept", r#"{"value":"0.25"}"#, r#"{"value":0.25}"#),
-        // Enums: names and numbers in, numbers out.
-        ("Visibility", r#"{"gettable":"PUBLIC"}"#, r#"{"gettable":50}"#),
-        ("Visibility", r#"{"gettable":50}"#, r#"{"gettable":50}"#),
-        ("FeedbackInfo", r#"{"event_type":"annotation"}"#, r#"{"event_type":2}"#),
-        ("status.Status", r#"{"code":10000,"description":"Ok"}"#, r#"{"code":10000,"description":"Ok"}"#),
-        ("status.Status", r#"{"code":"SUCCESS"}"#, r#"{"code":10000}"#),
-        // Numbers: also in strings, and integral floats for integers.
-        ("Pagination", r#"{"page":"2","perPage":20.0}"#, r#"{"page":2,"per_page":20}"#),
-        // Structs keep their shape: empty objects, nulls, nesting, whole numbers.
-        ("Data", r#"{"metadata":{}}"#, r#"{"metadata":{}}"#),
-        (
-            "Data",
-            r#"{"metadata":{"a":null,"b":{},"c":[1,2.5,"x",true,[]]}}"#,
-            r#"{"metadata":{"a":null,"b":{},"c":[1,2.5,"x",true,[]]}}"#,
-        ),
-        // Bytes: line breaks, the URL-safe alphabet, no padding, data URLs.
-        ("Image", r#"{"base64":"dHJ1ZQ=="}"#, r#"{"base64":"dHJ1ZQ=="}"#),
-        ("Image", r#"{"base64":"dHJ1\nZQ==\n"}"#, r#"{"base64":"dHJ1ZQ=="}"#),
-        ("Image", r#"{"base64":"dHJ1ZQ"}"#, r#"{"base64":"dHJ1ZQ=="}"#),
-        ("Image", r#"{"base64":"-_-_"}"#, r#"{"base64":"+/+/"}"#),
-        ("Image", r#"{"base64":"data:image/png;base64,dHJ1ZQ=="}"#, r#"{"base64":"dHJ1ZQ=="}"#),
-        // Shown although empty.
-        ("MultiModelResponse", r#"{"status":{"code":11102}}"#, r#"{"status":{"code":11102},"models":[]}"#),
-        ("MultiSearchResponse", r#"{"hits":[{}]}"#, r#"{"hits":[{"score":0}]}"#),
-        ("GeoPoint", "{}", r#"{"longitude":0,"latitude":0}"#),
-        ("OutputConfig", "{}", r#"{"max_concepts":0,"min_value":0}"#),
-        // Times: no digits, or six, or nine.
-        (
-            "Input",
-            r#"{"created_at":"2019-01-20T20:25:20.302505245Z"}"#,
-            r#"{"created_at":"2019-01-20T20:25:20.302505245Z"}"#,
-        ),
-        (
-            "Input",
-            r#"{"created_at":"2019-01-20T20:25:20.3Z"}"#,
-            r#"{"created_at":"2019-01-20T20:25:20.300000Z"}"#,
-        ),
-        (
-            "Input",
-            r#"{"created_at":"2019-01-20T21:25:20+01:00"}"#,
-            r#"{"created_at":"2019-01-20T20:25:20Z"}"#,
-        ),
-        // Maps, wrappers, text that needs escapes, lists of numbers.
-        (
-            "Image",
-            r#"{"hosted_image_info":{"small":{"width":3}}}"#,
-            r#"{"hosted_image_info":{"small":{"width":3}}}"#,
-        ),
-        ("App", r#"{"is_template":false}"#, r#"{"is_template":false}"#),
-        ("Input", r#"{"id":"的な \"q\" \\ \u0001"}"#, r#"{"id":"的な \"q\" \\ \u0001"}"#),
-        ("Embedding", r#"{"vector":[0.5,-1,2]}"#, r#"{"vector":[0.5,-1,2]}"#),
-        ("Image", r#"{"crop":[0.1,0.2,0.3,1]}"#, r#"{"crop":[0.1,0.2,0.3,1]}"#),
-    ];
-    for (message, json, expected) in cases {
-        assert_eq!(there_and_back(&format!("clarifai.api.{message}"), json), expected, "{json}");
+    for (message, json, expected) in CASES {
+        assert_eq!(there_and_back(&format!("clarifai.api.{message}"), json), *expected, "{json}");
     }
 }
 

@@ -117,7 +117,7 @@ async fn a_browser_gets_its_trailers_in_the_body() {
 async fn a_concept_without_a_value_is_0_over_grpc_and_1_over_json() {
     let test = TestPlatform::new().await;
     let pixel = STANDARD.decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==").unwrap();
-    let image = pb::Image { base64: pixel, ..Default::default() };
+    let image = pb::Image { base64: pixel.into(), ..Default::default() };
     let concepts = vec![pb::Concept { id: "dog".to_owned(), ..Default::default() }];
     let data = pb::Data { image: Some(image), concepts, ..Default::default() };
     let request = pb::PostInputsRequest {
