@@ -66,6 +66,8 @@ pub enum Resource {
     Scope(String),
     /// A field of the request.
     Field(String),
+    /// Any other stored thing: what people call it, and its id.
+    Other(&'static str, String),
 }
 
 impl Resource {
@@ -86,6 +88,7 @@ impl Resource {
             Self::Image(_) => "image",
             Self::Scope(_) => "scope",
             Self::Field(_) => "field",
+            Self::Other(noun, _) => noun,
         }
     }
 
@@ -105,7 +108,8 @@ impl Resource {
             | Self::Url(id)
             | Self::Image(id)
             | Self::Scope(id)
-            | Self::Field(id) => id,
+            | Self::Field(id)
+            | Self::Other(_, id) => id,
         }
     }
 }

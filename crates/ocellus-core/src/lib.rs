@@ -22,6 +22,7 @@ pub mod models;
 pub mod page;
 pub mod platform;
 pub mod predict;
+pub mod resources;
 pub mod search;
 #[cfg(feature = "testing")]
 pub mod testing;

@@ -21,6 +21,15 @@ impl PatchAction {
         }
     }
 
+    /// Changes the named fields of a JSON object and leaves the others alone, even where it replaces.
+    pub(crate) fn apply_to_fields(self, target: &mut JsonMap, patch: &JsonMap) {
+        match self {
+            Self::Merge => merge_keys(target, patch),
+            Self::Overwrite => target.extend(patch.iter().map(|(key, value)| (key.clone(), value.clone()))),
+            Self::Remove => remove(target, patch),
+        }
+    }
+
     /// Sets a plain field, unless something is being removed.
     pub(crate) fn set<T>(self, target: &mut T, given: Option<T>) {
         match (self, given) {

@@ -29,6 +29,7 @@ pub use tables::jobs::{Job, JobQuery};
 pub use tables::keys::Key;
 pub use tables::labels::Label;
 pub use tables::predictions::Prediction;
+pub use tables::resources::{Resource, ResourceQuery};
 pub use tables::vectors::Vector;
 
 /// A free-form JSON object, kept as TEXT.

@@ -20,8 +20,10 @@ struct Migration {
 }
 
 /// All steps in order.
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "foundation", sql: include_str!("../migrations/0001_foundation.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "foundation", sql: include_str!("../migrations/0001_foundation.sql") },
+    Migration { version: 2, name: "resources", sql: include_str!("../migrations/0002_resources.sql") },
+];
 
 /// Applies the migrations that the database lacks, all in one transaction.
 pub(crate) fn run(tx: &mut Tx<'_>) -> Result<()> {

@@ -100,12 +100,11 @@ async fn several_starts_at_once_migrate_once() {
     for db in TestStore::all().await {
         let drop_all = db.store.write(|tx| {
             tx.exec("DELETE FROM schema_migrations", &[])?;
-            for table in ["access_keys", "accounts", "annotations", "apps", "concepts", "counters", "inputs"]
-            {
-                tx.batch(&format!("DROP TABLE {table}"))?;
-            }
-            for table in ["job_errors", "job_parts", "jobs", "labels", "meta", "predictions", "vectors"] {
-                tx.batch(&format!("DROP TABLE {table}"))?;
+            for migration in MIGRATIONS {
+                for rest in migration.sql.split("CREATE TABLE ").skip(1) {
+                    let table = rest.split_whitespace().next().unwrap();
+                    tx.batch(&format!("DROP TABLE {table}"))?;
+                }
             }
             Ok::<_, Error>(())
         });

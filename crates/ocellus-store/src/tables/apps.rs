@@ -38,13 +38,14 @@ const COLUMNS: &str = "uid, account_id, id, name, description, default_language,
                        created_at_us, modified_at_us, version, deleted_at_us";
 
 /// The tables with rows of an app, each with its key within the app.
-const ROWS_OF_AN_APP: [(&str, &str); 8] = [
+const ROWS_OF_AN_APP: &[(&str, &str)] = &[
     ("vectors", "space, input_id"),
     ("predictions", "input_id, model_version_id, concept_id"),
     ("labels", "input_id, annotation_id, concept_id"),
     ("annotations", "id"),
     ("concepts", "id"),
     ("inputs", "id"),
+    ("resources", "kind, parent, id"),
     ("counters", "name"),
     ("access_keys", "id"),
 ];
@@ -165,9 +166,11 @@ impl Tx<'_> {
             if n_removed >= limit {
                 return Ok(n_removed);
             }
+            // Resources may belong to an account as well, and their column is named so.
+            let owner = if *table == "resources" { "owner_uid" } else { "app_uid" };
             let sql = format!(
-                "DELETE FROM {table} WHERE app_uid = ?1 AND ({key}) IN \
-                 (SELECT {key} FROM {table} WHERE app_uid = ?1 LIMIT ?2)"
+                "DELETE FROM {table} WHERE {owner} = ?1 AND ({key}) IN \
+                 (SELECT {key} FROM {table} WHERE {owner} = ?1 LIMIT ?2)"
             );
             let left = limit - n_removed;
             n_removed += self.exec(&sql, &[uid.into(), left.into()])? as i64;

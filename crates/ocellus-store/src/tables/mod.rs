@@ -13,4 +13,5 @@ pub mod keys;
 pub mod labels;
 pub mod meta;
 pub mod predictions;
+pub mod resources;
 pub mod vectors;
