@@ -379,6 +379,7 @@ pub(crate) const BINDINGS_DOCUMENT_ONLY: &[(&str, &str, &str)] = &[
     ("GetHealthz", "GET", "/v2/healthz"),
     ("Echo", "POST", "/v2/example/echo"),
     ("GetModelWeight", "GET", "/v2/users/{user_app_id.user_id}/apps/{user_app_id.app_id}/d03cb6c65/{model_id}/versions/{version_id}"),
+    ("GetDatasetVersionDiff", "GET", "/v2/users/{user_app_id.user_id}/apps/{user_app_id.app_id}/datasets/{dataset_id}/versions/{dataset_version_id}/diff/{other_dataset_version_id}"),
 ];
 
 /// Methods that the 2023 client has.
