@@ -167,3 +167,17 @@ fn typed(http: Http, body: Vec<u8>) -> Response {
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_is_answered_with_the_vendors_code_for_it() {
+        let response = panicked();
+        assert_eq!(response.status(), Http::INTERNAL_SERVER_ERROR);
+        let body = body::read(response.into_body(), 1000).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(body["status"]["code"], 98011);
+    }
+}

@@ -83,6 +83,18 @@ async fn an_api_error_over_grpc_is_an_ok_call_with_its_status_set() {
 }
 
 #[tokio::test]
+async fn a_message_of_eight_megabytes_is_let_in() {
+    let test = TestPlatform::new().await;
+    let image = pb::Image { base64: vec![7; 8 << 20].into(), ..Default::default() };
+    let data = pb::Data { image: Some(image), ..Default::default() };
+    let input = pb::Input { id: "a".to_owned(), data: Some(data), ..Default::default() };
+    let request = pb::PostInputsRequest { inputs: vec![input], ..Default::default() };
+    let answer = call(&test, "/clarifai.api.V2/PostInputs", &test.first.api_key, &request).await;
+    let made = pb::MultiInputResponse::decode(&answer.message[..]).unwrap();
+    assert_eq!(made.status.unwrap().code, 10000);
+}
+
+#[tokio::test]
 async fn an_rpc_that_is_not_built_is_unimplemented_and_health_is_serving() {
     let test = TestPlatform::new().await;
     let nothing = pb::GetHealthzRequest {};

@@ -4,6 +4,7 @@
 
 mod grpc;
 mod hosted;
+mod limits;
 mod routes;
 mod scenarios;
 mod world;
