@@ -45,8 +45,10 @@ pub async fn run(server: &Server, bare: &mut Bare, paths: &[PathBuf]) -> Result<
     );
     for (name, set) in [("256-pixel JPEG", &small), ("photographs", &photographs)] {
         let mut times = measure(server, bare, set).await?;
-        let mut above_pipeline: Vec<f64> = times.request_ms.iter().zip(&times.pipeline_ms).map(|(a, b)| a - b).collect();
-        let mut above_model: Vec<f64> = times.request_ms.iter().zip(&times.model_ms).map(|(a, b)| a - b).collect();
+        let mut above_pipeline: Vec<f64> =
+            times.request_ms.iter().zip(&times.pipeline_ms).map(|(a, b)| a - b).collect();
+        let mut above_model: Vec<f64> =
+            times.request_ms.iter().zip(&times.model_ms).map(|(a, b)| a - b).collect();
         table += &format!(
             "| {name} | {:.2} | {:.2} | {:.2} | **{:.2}** | {:.2} | {:.2} |\n",
             median(&mut times.model_ms),

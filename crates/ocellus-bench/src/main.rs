@@ -1,6 +1,7 @@
 //! The benchmarks of `docs/benchmarks.md`: each measures the product and a peer in the same run and prints Markdown.
 
 mod latency;
+mod peer;
 mod photographs;
 mod report;
 mod search;
@@ -21,9 +22,6 @@ struct Args {
     /// The server to measure.
     #[arg(long, default_value = "target/release/ocellus")]
     binary: PathBuf,
-    /// Python with the packages of peer/requirements.txt.
-    #[arg(long)]
-    python: PathBuf,
     /// How many photographs the throughput benchmark reads.
     #[arg(long, default_value_t = 300)]
     photographs: usize,
@@ -69,15 +67,20 @@ async fn measure(part: Part, args: &Args) -> Result<(&'static str, String)> {
         Part::Throughput => {
             let server = server::Server::start(&args.binary, &dir.path().join("data")).await?;
             let paths = photographs(dir.path(), args.photographs)?;
-            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("peer/onnx_loop.py");
-            let peer = throughput::Peer { python: args.python.clone(), script, model: weights()? };
-            ("Predictions a second", throughput::run(&server, &peer, &dir.path().join("photographs"), &paths).await?)
+            let peer_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("peer");
+            let (python, script) = (peer::python(&peer_dir)?, peer_dir.join("onnx_loop.py"));
+            let peer = throughput::Peer { python, script, model: weights()? };
+            (
+                "Predictions a second",
+                throughput::run(&server, &peer, &dir.path().join("photographs"), &paths).await?,
+            )
         }
         Part::Latency => {
             let server = server::Server::start(&args.binary, &dir.path().join("data")).await?;
             let paths = photographs(dir.path(), 40)?;
             let catalog = ocellus_core::catalog::Catalog::open(&cache.join("models"))?;
-            let spec = catalog.general().preprocess.clone().context("the general model has no preprocessing")?;
+            let spec =
+                catalog.general().preprocess.clone().context("the general model has no preprocessing")?;
             let options = SessionOptions { intra_threads: 1 };
             let session = Session::open(&Runtime::load(&library)?, &weights()?, &options)?;
             ("Added latency", latency::run(&server, &mut latency::Bare { session, spec }, &paths).await?)

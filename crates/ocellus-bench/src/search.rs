@@ -124,7 +124,8 @@ async fn fill(platform: &Platform, app: &AppCtx, vectors: &[Vec<f32>]) -> Result
     let space = platform.catalog().embedding().version_id().to_owned();
     let now = platform.clock().now_us();
     for (round, chunk) in vectors.chunks(ROWS_AT_ONCE).enumerate() {
-        let ids: Vec<String> = (0..chunk.len()).map(|i| format!("input-{}", round * ROWS_AT_ONCE + i)).collect();
+        let ids: Vec<String> =
+            (0..chunk.len()).map(|i| format!("input-{}", round * ROWS_AT_ONCE + i)).collect();
         let inputs: Vec<Input> = ids.iter().map(|id| described(app.uid(), id, now)).collect();
         let rows: Vec<Vector> = ids
             .iter()
@@ -189,14 +190,16 @@ async fn ask(app: &AppCtx, vector: &[f32]) -> Result<Vec<String>> {
 }
 
 fn exact(vectors: &[Vec<f32>], query: &[f32]) -> Vec<String> {
-    let mut scored: Vec<(f32, usize)> = vectors.iter().enumerate().map(|(i, v)| (ocellus_algo::embed::cosine(v, query), i)).collect();
+    let mut scored: Vec<(f32, usize)> =
+        vectors.iter().enumerate().map(|(i, v)| (ocellus_algo::embed::cosine(v, query), i)).collect();
     scored.select_nth_unstable_by(K, |a, b| b.0.total_cmp(&a.0));
     scored[..K].iter().map(|(_, i)| format!("input-{i}")).collect()
 }
 
 /// Share of the true neighbours that were found.
 fn recall_of(found: &[Vec<String>], truth: &[Vec<String>]) -> f64 {
-    let hits: usize = found.iter().zip(truth).map(|(f, t)| f.iter().filter(|id| t.contains(id)).count()).sum();
+    let hits: usize =
+        found.iter().zip(truth).map(|(f, t)| f.iter().filter(|id| t.contains(id)).count()).sum();
     hits as f64 / (truth.len() * K) as f64
 }
 
@@ -204,8 +207,8 @@ fn recall_of(found: &[Vec<String>], truth: &[Vec<String>]) -> f64 {
 pub fn config(dir: &Path, models_dir: &Path, runtime_library: &Path) -> PlatformConfig {
     PlatformConfig {
         store: StoreConfig::new(
-            &format!("sqlite:{}", dir.join("bench.db").display()),
-            &format!("file:{}", dir.join("blobs").display()),
+            format!("sqlite:{}", dir.join("bench.db").display()),
+            format!("file:{}", dir.join("blobs").display()),
         ),
         models_dir: models_dir.to_owned(),
         runtime_library: runtime_library.to_owned(),

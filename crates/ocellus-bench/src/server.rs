@@ -34,7 +34,13 @@ impl Server {
             .with_context(|| format!("cannot start {}", binary.display()))?;
         let mut server = Server { child, url, api_key: String::new(), start_s: 0.0 };
         let client = reqwest::Client::new();
-        while client.get(format!("{}/readyz", server.url)).send().await.map(|a| a.status() != 200).unwrap_or(true) {
+        while client
+            .get(format!("{}/readyz", server.url))
+            .send()
+            .await
+            .map(|a| a.status() != 200)
+            .unwrap_or(true)
+        {
             if let Some(status) = server.child.try_wait()? {
                 bail!("the server ended at its start: {status}");
             }
@@ -44,7 +50,8 @@ impl Server {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
         server.start_s = begun.elapsed().as_secs_f64();
-        let keys: serde_json::Value = serde_json::from_slice(&std::fs::read(data_dir.join("first-key.json"))?)?;
+        let keys: serde_json::Value =
+            serde_json::from_slice(&std::fs::read(data_dir.join("first-key.json"))?)?;
         server.api_key = keys["api_key"].as_str().context("first-key.json has no api_key")?.to_owned();
         Ok(server)
     }

@@ -48,7 +48,8 @@ pub async fn run(server: &Server, peer: &Peer, folder: &Path, paths: &[PathBuf])
     for (rates, (callers, intra)) in theirs.iter_mut().zip(PEERS) {
         let rate = median(rates);
         best = best.max(rate);
-        table += &row(&format!("Pillow + onnxruntime, {callers} thread(s), {intra} inside a run"), rate, rates);
+        table +=
+            &row(&format!("Pillow + onnxruntime, {callers} thread(s), {intra} inside a run"), rate, rates);
     }
     table += &format!("\nRatio to the best peer: **{:.2}** (aim: at least 0.95).\n", our_median / best);
     Ok(table)
@@ -71,7 +72,12 @@ async fn through_server(server: &Server, paths: &[PathBuf]) -> Result<f64> {
         let key = format!("Key {}", server.api_key);
         callers.push(tokio::spawn(async move {
             while let Some(path) = paths.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let answer = client.post(&url).header("authorization", &key).body(body(&std::fs::read(path)?)).send().await?;
+                let answer = client
+                    .post(&url)
+                    .header("authorization", &key)
+                    .body(body(&std::fs::read(path)?))
+                    .send()
+                    .await?;
                 let status = answer.status();
                 let text = answer.text().await?;
                 ensure!(status == 200, "{}: {status} {text}", path.display());
