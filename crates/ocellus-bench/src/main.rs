@@ -9,6 +9,7 @@ mod server;
 mod start;
 mod throughput;
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
@@ -46,10 +47,11 @@ async fn main() -> Result<()> {
     let args = Args::parse();
     rustls::crypto::ring::default_provider().install_default().ok();
     let parts = if args.parts.is_empty() { Part::value_variants().to_vec() } else { args.parts.clone() };
-    println!("{}", report::head("make bench"));
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", report::head("make bench"))?;
     for part in parts {
         let (title, table) = measure(part, &args).await?;
-        println!("## {title}\n\n{table}");
+        writeln!(out, "## {title}\n\n{table}")?;
     }
     Ok(())
 }
