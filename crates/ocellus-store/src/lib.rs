@@ -19,9 +19,13 @@ pub use db::Tx;
 pub use error::{Error, Result};
 pub use store::{Durability, Store, StoreConfig};
 pub use tables::accounts::Account;
-pub use tables::annotations::Annotation;
+pub use tables::annotation_tracks::AnnotationTrack;
+pub use tables::annotations::{Annotation, AnnotationQuery, AnnotationWorker};
 pub use tables::apps::App;
 pub use tables::concepts::Concept;
+pub use tables::dataset_exports::DatasetExport;
+pub use tables::dataset_inputs::DatasetInput;
+pub use tables::dataset_items::{DatasetItem, DatasetItemDiff};
 pub use tables::inputs::{Input, InputFacts, InputQuery};
 pub use tables::job_errors::JobError;
 pub use tables::job_parts::{JobPart, Lease, PartFate};
@@ -30,6 +34,7 @@ pub use tables::keys::Key;
 pub use tables::labels::Label;
 pub use tables::predictions::Prediction;
 pub use tables::resources::{Resource, ResourceQuery};
+pub use tables::task_assignments::TaskAssignment;
 pub use tables::vectors::Vector;
 
 /// A free-form JSON object, kept as TEXT.

@@ -23,6 +23,8 @@ struct Migration {
 const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "foundation", sql: include_str!("../migrations/0001_foundation.sql") },
     Migration { version: 2, name: "resources", sql: include_str!("../migrations/0002_resources.sql") },
+    Migration { version: 3, name: "annotations", sql: include_str!("../migrations/0003_annotations.sql") },
+    Migration { version: 4, name: "datasets", sql: include_str!("../migrations/0004_datasets.sql") },
 ];
 
 /// Applies the migrations that the database lacks, all in one transaction.

@@ -276,7 +276,7 @@ impl Tx<'_> {
         Ok(self.exec(sql, &params)? > 0)
     }
 
-    /// Removes inputs with their labels, annotations and predictions, and leaves tombstones for their
+    /// Removes inputs with their labels, annotations, tracks, tasks' work and predictions, and leaves tombstones for their
     /// vectors; returns how many inputs went.
     pub fn delete_inputs<S: AsRef<str>>(&self, app_uid: &str, ids: &[S]) -> Result<u64> {
         self.delete_vectors_of(app_uid, ids)?;
@@ -284,7 +284,7 @@ impl Tx<'_> {
         for (list, vals) in id_chunks(ids, 2) {
             let mut params = vec![app_uid.into()];
             params.extend(vals);
-            for table in ["labels", "annotations", "predictions"] {
+            for table in ["labels", "annotations", "annotation_tracks", "task_assignments", "predictions", "dataset_inputs"] {
                 let sql = format!("DELETE FROM {table} WHERE app_uid = ?1 AND input_id IN ({list})");
                 self.exec(&sql, &params)?;
             }
@@ -297,7 +297,7 @@ impl Tx<'_> {
     /// Like [`Tx::delete_inputs`] for all inputs of the app.
     pub fn delete_all_inputs(&self, app_uid: &str) -> Result<u64> {
         self.delete_all_vectors(app_uid)?;
-        for table in ["labels", "annotations", "predictions"] {
+        for table in ["labels", "annotations", "annotation_tracks", "task_assignments", "predictions", "dataset_inputs"] {
             self.exec(&format!("DELETE FROM {table} WHERE app_uid = ?1"), &[app_uid.into()])?;
         }
         self.exec("DELETE FROM inputs WHERE app_uid = ?1", &[app_uid.into()])
@@ -339,7 +339,8 @@ impl Tx<'_> {
     /// Whether any input of any app still needs this blob.
     pub fn blob_in_use(&self, hash: &str) -> Result<bool> {
         let sql = "SELECT 1 FROM inputs WHERE blob = ?1 UNION ALL SELECT 1 FROM inputs WHERE thumb = ?1 \
-                   LIMIT 1";
+                   UNION ALL SELECT 1 FROM dataset_items WHERE blob = ?1 \
+                   UNION ALL SELECT 1 FROM dataset_exports WHERE blob = ?1 LIMIT 1";
         // PostgreSQL reads a bare 1 as a 4-byte integer; the row's presence is all that matters.
         Ok(!self.select("inputs", sql, &[hash.into()], |_| Ok(()))?.is_empty())
     }

@@ -46,6 +46,16 @@ impl Tx<'_> {
     /// Adds labels of one app, or changes the value of those that exist; a changed one keeps its
     /// place and time.
     pub fn put_labels(&self, labels: &[Label]) -> Result<()> {
+        self.put_labels_of(labels, false)
+    }
+
+    /// Like [`Tx::put_labels`] for concepts of a part of the input only, which the input does not show as
+    /// its own.
+    pub fn put_region_labels(&self, labels: &[Label]) -> Result<()> {
+        self.put_labels_of(labels, true)
+    }
+
+    fn put_labels_of(&self, labels: &[Label], region: bool) -> Result<()> {
         let Some(app_uid) = labels.first().map(|label| label.app_uid.as_str()) else {
             return Ok(());
         };
@@ -71,11 +81,13 @@ impl Tx<'_> {
                 (&label.account_id).into(),
                 label.created_at_us.into(),
                 seq.into(),
+                Val::flag(region),
             ]
         });
         let tail = "ON CONFLICT (app_uid, input_id, annotation_id, concept_id) \
-                    DO UPDATE SET value = excluded.value, account_id = excluded.account_id";
-        self.insert_many("labels", &format!("{COLUMNS}, seq"), tail, rows.collect())?;
+                    DO UPDATE SET value = excluded.value, account_id = excluded.account_id, \
+                    region = excluded.region";
+        self.insert_many("labels", &format!("{COLUMNS}, seq, region"), tail, rows.collect())?;
         Ok(())
     }
 
@@ -92,6 +104,49 @@ impl Tx<'_> {
             labels.extend(self.select("labels", &sql, &params, from_row)?);
         }
         Ok(labels)
+    }
+
+    /// Like [`Tx::labels_of_inputs`] without those of parts of the inputs.
+    pub fn whole_labels_of_inputs<S: AsRef<str>>(
+        &self,
+        app_uid: &str,
+        input_ids: &[S],
+    ) -> Result<Vec<Label>> {
+        let mut labels = Vec::new();
+        for (list, vals) in id_chunks(input_ids, 2) {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM labels WHERE app_uid = ?1 AND input_id IN ({list}) AND region = 0 \
+                 ORDER BY input_id, seq"
+            );
+            let mut params = vec![app_uid.into()];
+            params.extend(vals);
+            labels.extend(self.select("labels", &sql, &params, from_row)?);
+        }
+        Ok(labels)
+    }
+
+    /// Removes the labels of an annotation, except those with these concepts.
+    pub fn delete_labels_of_annotation<S: AsRef<str>>(
+        &self,
+        app_uid: &str,
+        annotation_id: &str,
+        except: &[S],
+    ) -> Result<u64> {
+        let sql = "SELECT concept_id FROM labels WHERE app_uid = ?1 AND annotation_id = ?2";
+        let found =
+            self.select("labels", sql, &[app_uid.into(), annotation_id.into()], |row| row.text())?;
+        let gone: Vec<String> =
+            found.into_iter().filter(|id| !except.iter().any(|kept| kept.as_ref() == id)).collect();
+        let mut n_deleted = 0;
+        for (list, vals) in id_chunks(&gone, 3) {
+            let sql = format!(
+                "DELETE FROM labels WHERE app_uid = ?1 AND annotation_id = ?2 AND concept_id || '' IN ({list})"
+            );
+            let mut params = vec![app_uid.into(), annotation_id.into()];
+            params.extend(vals);
+            n_deleted += self.exec(&sql, &params)?;
+        }
+        Ok(n_deleted)
     }
 
     /// Removes labels from an input: those with these concepts, or all when `concept_ids` is `None`;

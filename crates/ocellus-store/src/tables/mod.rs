@@ -1,10 +1,14 @@
 //! One file per table: the row as a plain struct, its SQL, and the methods of a transaction on it.
 
 pub mod accounts;
+pub mod annotation_tracks;
 pub mod annotations;
 pub mod apps;
 pub mod concepts;
 pub mod counters;
+pub mod dataset_exports;
+pub mod dataset_inputs;
+pub mod dataset_items;
 pub mod inputs;
 pub mod job_errors;
 pub mod job_parts;
@@ -14,4 +18,5 @@ pub mod labels;
 pub mod meta;
 pub mod predictions;
 pub mod resources;
+pub mod task_assignments;
 pub mod vectors;

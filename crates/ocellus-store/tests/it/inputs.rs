@@ -1,7 +1,7 @@
 //! Inputs: order, pages, states, places, deletion.
 
 use ocellus_store::testing::TestStore;
-use ocellus_store::{Annotation, Error, Input, InputQuery, Vector};
+use ocellus_store::{Annotation, AnnotationQuery, Error, Input, InputQuery, Vector};
 
 use crate::{input, json, label};
 
@@ -188,6 +188,7 @@ fn annotation(app_uid: &str, id: &str, input_id: &str) -> Annotation {
         doc: json(r#"{"r":[]}"#),
         created_at_us: 1,
         modified_at_us: 2,
+        ..Annotation::default()
     }
 }
 
@@ -204,7 +205,8 @@ async fn annotations_are_unique_found_changed_and_deleted_with_their_labels() {
             assert!(tx.update_annotation(&changed)?);
             assert_eq!(tx.annotation("a", "n1")?, Some(changed));
             assert!(!tx.update_annotation(&annotation("b", "n1", "1"))?);
-            assert_eq!(tx.annotations_page("a", 1, 1)?, [annotation("a", "n2", "1")]);
+            let second = AnnotationQuery { limit: 1, offset: 1, ..AnnotationQuery::default() };
+            assert_eq!(tx.annotations_page("a", &second)?, [annotation("a", "n2", "1")]);
             let mut label = label("a", "1", "c", 1.0);
             label.annotation_id = "n1".to_owned();
             tx.put_labels(&[label])?;

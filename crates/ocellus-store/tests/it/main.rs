@@ -1,5 +1,6 @@
 //! The store as others use it, each test on every database there is for tests.
 
+mod annotations;
 mod apps;
 mod inputs;
 mod jobs;
