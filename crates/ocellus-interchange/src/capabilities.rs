@@ -97,7 +97,7 @@ pub const CAPABILITIES: [Capability; 11] = [
         polygons: true,
         split: true,
         notes: "A region has one concept. A polygon of several outlines becomes several regions. Items without a \
-                split go to `train`.",
+                split, or with another than train, val and test, go to `train`.",
         ..NOTHING
     },
     Capability {

@@ -119,7 +119,8 @@ impl UniqueNames {
             .chars()
             .map(|c| if c.is_control() || r#"<>:"\|?*"#.contains(c) { '_' } else { c })
             .collect();
-        let name = if matches!(name.as_str(), "" | "." | "..") { "item".to_owned() } else { name };
+        // A leading dot would hide the file from every reader, ours too.
+        let name = if name.is_empty() || name.starts_with('.') { format!("item{name}") } else { name };
         let extension = &name[stem(&name).len()..];
         let unique_stem = self.unique(stem(&name), "");
         format!("{unique_stem}{extension}")

@@ -219,6 +219,7 @@ fn hand_over(reading: &mut Reading<'_>, mut item: Item, names: &mut UniqueNames)
     if item.id.is_empty() {
         let n = reading.report.n_items + 1;
         item.id = match &item.content {
+            Content::Absent if !item.file_name.is_empty() => names.id_of(&item.file_name),
             Content::Text(_) | Content::Absent => names.id_of(&format!("row-{n}")),
             Content::File(path) => names.id_of(path),
             Content::Url(url) => names.id_of(base_name(url)),

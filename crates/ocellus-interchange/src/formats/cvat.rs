@@ -12,28 +12,30 @@ pub(crate) fn read(reading: &mut Reading<'_>) -> Result<()> {
     let locator = Locator::new(files);
     for path in reading.annotation_files(|path| path.ends_with(".xml")) {
         let bounds = (path.as_str(), files.limits().max_record_bytes);
-        let mut n_images = 0;
+        let mut is_cvat = false;
         for_each_named(files.open(&path)?, bounds, &["labels", "image", "track"], &mut |n, element| {
             match element.name.as_str() {
                 "labels" => {
+                    is_cvat = true;
                     let names = element.all("label").map(|label| label.text_of("name"));
                     names.filter(|name| !name.is_empty()).for_each(|name| reading.declare(Concept::named(name)));
                     Ok(())
                 }
                 "track" => {
+                    is_cvat = true;
                     let id = element.attribute("id").map_or(n.to_string(), str::to_owned);
                     let reason = "a track of CVAT for video; this reader takes CVAT for images";
                     reading.report.skip(Place::entry(&path, format!("track {id}")), reason);
                     Ok(())
                 }
                 _ => {
-                    n_images += 1;
+                    is_cvat = true;
                     let item = read_image(reading, &path, n, &element, &locator);
                     reading.item(item)
                 }
             }
         })?;
-        if n_images == 0 {
+        if !is_cvat {
             reading.report.skip(Place::file(&path), "no <image> of CVAT in it");
         }
     }

@@ -74,9 +74,11 @@ pub(crate) fn read(reading: &mut Reading<'_>) -> Result<()> {
 fn has_picture(reading: &Reading<'_>, mask: &str) -> bool {
     parse(mask).is_some_and(|(prefix, _, defect, name)| {
         let name = stem(name).trim_end_matches("_mask");
-        ["png", "jpg", "jpeg", "bmp", "tif", "tiff"]
-            .iter()
-            .any(|extension| reading.files.find(&format!("{prefix}test/{defect}/{name}.{extension}")).is_some())
+        let is_there = |split: &str, extension: &str| {
+            reading.files.find(&format!("{prefix}{split}/{defect}/{name}.{extension}")).is_some()
+        };
+        let mut extensions = ["png", "jpg", "jpeg", "bmp", "tif", "tiff"].into_iter();
+        extensions.any(|extension| is_there("test", extension) || is_there("train", extension))
     })
 }
 

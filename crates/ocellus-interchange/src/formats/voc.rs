@@ -12,7 +12,7 @@ use crate::error::{Place, Result};
 use crate::formats::coco_writer::single;
 use crate::formats::folder::split_folder;
 use crate::media::{Locator, UniqueNames, base_name, export_name, is_url, reference, stem};
-use crate::model::{ConceptValue, Content, Item, Region, Shape, split_name};
+use crate::model::{ConceptValue, Content, Item, Region, Shape, is_split_word, split_name};
 use crate::reading::Reading;
 use crate::writing::{FormatWriter, Output};
 use crate::xml::{Element, escaped, for_each_named};
@@ -28,16 +28,18 @@ fn splits(reading: &mut Reading<'_>) -> Result<HashMap<String, String>> {
         .iter()
         .map(|entry| &entry.path)
         .filter(|path| path.contains("ImageSets/Main/") && path.ends_with(".txt"))
-        // `dog_train.txt` holds labels of one class.
-        .filter(|path| !base_name(path).contains('_') && base_name(path) != "trainval.txt")
+        .filter(|path| base_name(path) != "trainval.txt")
         .cloned()
         .collect();
     let mut split_of = HashMap::new();
     for list in lists {
         let split = split_name(stem(base_name(&list)));
         reading.lines(&list, &mut |_, _, line| {
-            let name = line.split_whitespace().next().unwrap_or_default();
-            split_of.entry(name.to_owned()).or_insert_with(|| split.clone());
+            // `dog_train.txt` holds the labels of one class, as 1, 0 or -1.
+            let is_label = line.rsplit_once(' ').is_some_and(|(_, last)| matches!(last, "1" | "0" | "-1"));
+            if !is_label || is_split_word(&split) {
+                split_of.entry(line.to_owned()).or_insert_with(|| split.clone());
+            }
             Ok(())
         })?;
     }

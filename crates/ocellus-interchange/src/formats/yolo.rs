@@ -6,7 +6,6 @@ use std::io::Read;
 
 use crate::error::{Error, Place, Result};
 use crate::formats::coco_writer::{Numbering, single};
-use crate::formats::folder::split_folder;
 use crate::formats::yolo_yaml::{self, DataYaml};
 use crate::media::{UniqueNames, base_name, export_name, is_media, is_noise, stem};
 use crate::model::{Concept, ConceptValue, Content, Item, Point, Region, Shape, is_split_word, split_name};
@@ -150,15 +149,11 @@ impl Layout {
                     joined(&[&self.root, folder.trim_start_matches("../")]),
                 ];
                 if bases.iter().any(|base| is_below(path, base)) {
-                    // Other names than the three are folders of their own below `images`.
                     return Some(Some(split.clone()));
                 }
             }
         }
-        // Our own writer's other splits, which data.yaml has no key for.
-        path.strip_prefix(&format!("{}images/", self.root))
-            .and_then(|rest| rest.split_once('/'))
-            .map(|(split, _)| Some(split.to_owned()))
+        None
     }
 }
 
@@ -254,7 +249,11 @@ impl YoloWriter {
 
 impl FormatWriter for YoloWriter {
     fn item(&mut self, out: &mut Output<'_>, item: &Item, content: Option<&mut dyn Read>) -> Result<()> {
-        let split = item.split.as_deref().map_or("train".to_owned(), split_folder);
+        let wanted = item.split.as_deref().map_or("train".to_owned(), split_name);
+        // data.yaml has keys for three splits only.
+        let split = if is_split_word(&wanted) { wanted } else { "train".to_owned() };
+        let is_kept = item.split.as_deref().is_none_or(|wanted| split_name(wanted) == split);
+        out.report.lose_n("splits other than train, val and test", usize::from(!is_kept));
         let name = self.names.file_name(export_name(item));
         out.content(&format!("images/{split}/{name}"), content)?;
         let mut text = String::new();
