@@ -52,6 +52,7 @@ fn generate(root: &Path) -> Result<Vec<(&'static str, String)>, String> {
 }
 
 /// Where cargo has put the program.
+#[expect(clippy::disallowed_methods, reason = "this is cargo's own setting, not one of ours")]
 fn program(root: &Path) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from);
     root.join(target).join("debug").join("ocellus")

@@ -10,7 +10,7 @@ pub fn document(root: &Path) -> Result<String, String> {
     let mut out = String::from(
         "# Tables\n\n\
          Generated from `crates/ocellus-store/migrations/` by `cargo xtask docs`; do not edit. \
-         The rules of the types are in ARCHITECTURE.md, the code of a table is in `crates/ocellus-store/src/tables/`.\n",
+         The code of a table is in `crates/ocellus-store/src/tables/`.\n",
     );
     for (name, text) in migrations(root)? {
         let _ = write!(out, "\n## Migration `{name}`\n");

@@ -18,6 +18,7 @@ struct Tally {
     times: Vec<(f64, String)>,
 }
 
+#[expect(clippy::disallowed_methods, reason = "a switch of the tests, not a setting of the program")]
 pub fn run(root: &Path) -> Result<(), String> {
     if std::env::var_os("OCELLUS_TEST_PG").is_none() {
         say(

@@ -32,16 +32,14 @@ pub(crate) async fn login(
     if params.grant_type != "client_credentials" {
         return Err(WireError::invalid(path, "grant_type must be client_credentials"));
     }
-    let token =
-        platform.token_for_client(&params.client_id, &params.client_secret).await.map_err(|error| {
-            match error.kind {
-                // The core does not tell an unknown id from a wrong secret, and a stranger should not learn it either.
-                Kind::Unauthenticated | Kind::NotFound => {
-                    WireError::login(path, "Client id and secret mismatch")
-                }
-                _ => crate::answer(&error, path, Language::English),
-            }
-        })?;
+    let token = match platform.token_for_client(&params.client_id, &params.client_secret).await {
+        Ok(token) => token,
+        // The core does not tell an unknown id from a wrong secret, and a stranger should not learn it either.
+        Err(error) if matches!(error.kind, Kind::Unauthenticated | Kind::NotFound) => {
+            return Err(WireError::login(path, "Client id and secret mismatch"));
+        }
+        Err(error) => return Err(crate::answer(&error, path, Language::English)),
+    };
     Ok(Json(json!({
         "data": {"access_token": token.secret, "expires": token.expires_in_s},
         "access_token": token.secret,

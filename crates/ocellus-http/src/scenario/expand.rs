@@ -37,7 +37,9 @@ impl Scope<'_> {
             let value = self.lookup(rest[start + 2..start + len].trim())?;
             out.push_str(&encode(match value {
                 Value::String(text) => text.clone(),
-                other => other.to_string(),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
+                    value.to_string()
+                }
             }));
             rest = &rest[start + len + 2..];
         }

@@ -167,3 +167,33 @@ fn every_dialect_stands_in_the_list_of_routes() {
         assert!(list.contains(part), "{part}\n{list}");
     }
 }
+
+#[test]
+fn an_interrupted_run_is_taken_up_by_the_next_one() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+    const N_PHOTOS: usize = 200;
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("photos")).unwrap();
+    for n in 0..N_PHOTOS {
+        std::fs::copy(fixture("chelsea-224.png"), place.path(&format!("photos/{n:03}.png"))).unwrap();
+    }
+    // The log tells when the model is loaded, which is in the middle of the work.
+    let mut child = place
+        .ocellus(&["index", "photos", "--set", "log.level=info"])
+        .stderr(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    while !log.next().is_none_or(|line| line.unwrap().contains("model loaded")) {}
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    let said: Vec<String> = log.map_while(Result::ok).collect();
+    assert!(!child.wait().unwrap().success());
+    assert!(said.iter().any(|line| line.contains("interrupted; run the same command again")), "{said:?}");
+
+    let rest = place.out(&["index", "photos"]);
+    assert!(rest.contains("200 photographs found") && rest.contains("0 not readable"), "{rest}");
+    let hits = json_lines(&place.out(&["search", "--json", "-n", "1000", &name_of("chelsea-224.png")]));
+    assert_eq!(hits.len(), N_PHOTOS, "none lost, none twice");
+}

@@ -125,3 +125,21 @@ fn an_idle_server_is_small() {
     let kilobytes: u64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
     assert!(kilobytes < 150_000, "{kilobytes} kB");
 }
+
+/// Runs only where the tests were given a PostgreSQL.
+#[tokio::test]
+async fn a_server_on_postgresql_starts_twice_and_masks_the_password() {
+    let Some(test) = ocellus_store::testing::TestStore::postgres().await else { return };
+    let url = test.config.url.replacen("ocellus@", "ocellus:hush@", 1);
+    let place = Place::new();
+    let server = Server::start(&place, &["--database", &url]);
+    assert!(server.banner.contains("Database:") && !server.banner.contains("hush"), "{}", server.banner);
+    let authorization = format!("Key {}", place.first_key("data")["pat"].as_str().unwrap());
+    let headers = [("authorization", authorization.as_str())];
+    let answer = server.send("GET", "/v2/users/me/apps", &headers);
+    assert_eq!(answer.0, 200, "{}", answer.1);
+    assert!(server.stop("-TERM"));
+    assert!(!place.path("data/ocellus.db").exists());
+    let again = Server::start(&place, &["--database", &url]);
+    assert_eq!(again.send("GET", "/v2/users/me/apps", &headers).0, 200);
+}
