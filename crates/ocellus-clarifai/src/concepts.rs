@@ -47,7 +47,8 @@ pub async fn post_concepts_searches(
     Ok(many(&app, &found))
 }
 
-fn many(app: &AppCtx, found: &[CoreConcept]) -> MultiConceptResponse {
+/// The answer of every RPC that gives back concepts.
+pub fn many(app: &AppCtx, found: &[CoreConcept]) -> MultiConceptResponse {
     let concepts = found.iter().map(|concept| to_wire(app, concept)).collect();
     MultiConceptResponse { status: status::success(), concepts }
 }

@@ -17,7 +17,9 @@ mod auth;
 mod call;
 mod concepts;
 mod documents;
+mod echo;
 mod error;
+mod feedback;
 mod grpc;
 mod grpc_web;
 mod health;
@@ -26,9 +28,12 @@ mod input_data;
 mod inputs;
 mod items;
 mod keys;
+mod licences;
+mod model_types;
 mod models;
 mod outputs;
 mod paging;
+mod patches;
 mod paths;
 mod queries;
 mod rest;
@@ -41,6 +46,8 @@ mod status_codes;
 mod tokens;
 mod transcode;
 mod users;
+mod vocabs;
+mod workflows;
 
 /// Settings of the dialect.
 #[derive(Clone, Debug)]

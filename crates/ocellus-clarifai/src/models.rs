@@ -106,7 +106,7 @@ fn refuse_filters(req: &ListModelsRequest) -> Result<()> {
 }
 
 /// Lists of models may be asked for without naming an app, and with a key that belongs to none.
-async fn open(cx: &Cx, ids: Option<UserAppIdSet>) -> Result<ocellus_core::Platform> {
+pub async fn open(cx: &Cx, ids: Option<UserAppIdSet>) -> Result<ocellus_core::Platform> {
     let names_app = ids.as_ref().is_some_and(|ids| !ids.app_id.is_empty());
     if names_app {
         return Ok(cx.app(ids).await?.platform().clone());

@@ -140,5 +140,22 @@ rpcs! {
     ListStatusCodes(ListStatusCodesRequest) -> MultiStatusCodeResponse = status_codes::list_status_codes;
     GetStatusCode(GetStatusCodeRequest) -> SingleStatusCodeResponse = status_codes::get_status_code;
     PostToken(PostTokenRequest) -> SingleTokenResponse = tokens::post_token;
+    ListModelTypes(ListModelTypesRequest) -> MultiModelTypeResponse = model_types::list_model_types;
+    GetModelType(GetModelTypeRequest) -> SingleModelTypeResponse = model_types::get_model_type;
+    ListOpenSourceLicenses(ListOpenSourceLicensesRequest) -> ListOpenSourceLicensesResponse = licences::list_open_source_licenses;
+    GetVocab(GetVocabRequest) -> SingleVocabResponse = vocabs::get_vocab;
+    ListVocabs(ListVocabsRequest) -> MultiVocabResponse = vocabs::list_vocabs;
+    PostVocabs(PostVocabsRequest) -> MultiVocabResponse = vocabs::post_vocabs;
+    PatchVocabs(PatchVocabsRequest) -> MultiVocabResponse = vocabs::patch_vocabs;
+    DeleteVocab(DeleteVocabRequest) -> BaseResponse = vocabs::delete_vocab;
+    DeleteVocabs(DeleteVocabsRequest) -> BaseResponse = vocabs::delete_vocabs;
+    ListVocabConcepts(ListVocabConceptsRequest) -> MultiConceptResponse = vocabs::list_vocab_concepts;
+    PostVocabConcepts(PostVocabConceptsRequest) -> MultiConceptResponse = vocabs::post_vocab_concepts;
+    DeleteVocabConcept(DeleteVocabConceptRequest) -> BaseResponse = vocabs::delete_vocab_concept;
+    DeleteVocabConcepts(DeleteVocabConceptsRequest) -> BaseResponse = vocabs::delete_vocab_concepts;
+    PostModelFeedback(PostModelFeedbackRequest) -> BaseResponse = feedback::post_model_feedback;
+    PostSearchFeedback(PostSearchFeedbackRequest) -> BaseResponse = feedback::post_search_feedback;
+    ListPublicWorkflows(ListPublicWorkflowsRequest) -> MultiWorkflowResponse = workflows::list_public_workflows;
+    Echo(TestMessage) -> TestMessage = echo::echo;
     GetHealthz(GetHealthzRequest) -> GetHealthzResponse = health::get_healthz;
 }

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod annotations;
 pub mod apps;
 pub mod bootstrap;
 pub mod catalog;
@@ -10,6 +11,7 @@ pub mod clock;
 pub mod concepts;
 pub mod engine;
 pub mod error;
+pub mod feedback;
 pub mod fetch;
 pub mod ids;
 pub mod indexes;
@@ -26,6 +28,7 @@ pub mod resources;
 pub mod search;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod vocabs;
 
 pub use access::{AccountCtx, AppCtx, Caller, KeyKind, Scope, ScopeSet};
 pub use clock::Clock;

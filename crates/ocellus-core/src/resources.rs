@@ -410,6 +410,16 @@ pub async fn delete_with<D: Document>(
     shelf.platform.store().write(write).await
 }
 
+/// Deletes all documents of this kind on the shelf; returns how many there were.
+pub async fn delete_all<D: Document>(shelf: &Shelf) -> Result<u64> {
+    shelf.check_writable()?;
+    let (owner_uid, parent) = (shelf.owner_uid.clone(), shelf.parent.clone());
+    let write = move |tx: &mut store::Tx<'_>| {
+        Ok::<_, Error>(tx.delete_resources_within(&owner_uid, D::KIND, &parent)?)
+    };
+    shelf.platform.store().write(write).await
+}
+
 /// Whether an owner has a document, for checks within a transaction.
 #[expect(dead_code, reason = "the first kind with parents uses it")]
 pub(crate) fn exists<D: Document>(tx: &store::Tx<'_>, owner_uid: &str, id: &str) -> Result<()> {

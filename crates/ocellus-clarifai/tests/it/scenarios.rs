@@ -54,6 +54,9 @@ scenarios! {
     two_writers = "17-two-writers.txt";
     hosted_images = "18-hosted-images.txt";
     json_of_every_era = "19-json-of-every-era.txt";
+    vocabs = "20-vocabs.txt";
+    feedback = "21-feedback.txt";
+    what_the_server_has = "22-what-the-server-has.txt";
 }
 
 #[test]
