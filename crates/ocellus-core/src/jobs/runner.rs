@@ -13,7 +13,7 @@ use store::{Job, JobPart, Lease, PartFate};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::{JobCtx, JobKind, Outcome, REGISTRY};
+use super::{Effect, JobCtx, JobKind, Outcome, REGISTRY};
 use crate::{Error, Kind, Platform, Result};
 
 /// How long an orderly stop waits for parts that are being worked on.
@@ -22,6 +22,8 @@ const STOP_PATIENCE: Duration = Duration::from_secs(8);
 const HOUSEKEEPING_US: i64 = 3_600_000_000;
 /// How long ended jobs are kept, for those who ask what came of them.
 const KEEP_US: i64 = 7 * 24 * 3_600_000_000;
+/// The longest wait before a finished part is written again.
+const MAX_WRITE_WAIT: Duration = Duration::from_secs(3);
 /// The longest wait between two attempts.
 const MAX_BACKOFF_US: i64 = 60_000_000;
 
@@ -53,6 +55,15 @@ impl Workers {
         self.stop.send_replace(true);
         for task in &mut self.tasks {
             // A worker that panicked has stopped too.
+            let _ = task.await;
+        }
+    }
+
+    /// Stops as if the process had been killed: nothing is finished or given back.
+    #[cfg(test)]
+    pub(super) async fn kill(mut self) {
+        for task in &mut self.tasks {
+            task.abort();
             let _ = task.await;
         }
     }
@@ -193,7 +204,9 @@ impl Runner {
                 signal,
             });
         }
-        begin(platform, claimed, now_us).await
+        // A mark that cannot be written now is no reason to leave the work.
+        begin(platform, claimed, now_us).await.unwrap_or_else(|error| error.log());
+        Ok(())
     }
 
     async fn wind_up(&mut self) {
@@ -321,11 +334,29 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("no message")
 }
 
+/// Ends a part together with its effect. The work is done, so a store that is busy is asked again before the work is
+/// thrown away.
 async fn end_done(cx: &JobCtx, outcome: Outcome) -> Result<()> {
-    let (part, now_us) = (cx.part.clone(), cx.platform.clock().now_us());
     let Outcome { effect, blobs_held } = outcome;
-    let written = cx
-        .platform
+    let effect = effect.map(Arc::new);
+    let mut wait = Duration::from_millis(20);
+    let written = loop {
+        match write_end(cx, effect.clone()).await {
+            Err(error) if error.kind == Kind::Unavailable && wait < MAX_WRITE_WAIT => {
+                tokio::time::sleep(wait).await;
+                wait *= 3;
+            }
+            written => break written,
+        }
+    };
+    drop(blobs_held);
+    count(cx, "done");
+    written
+}
+
+async fn write_end(cx: &JobCtx, effect: Option<Arc<Effect>>) -> Result<()> {
+    let (part, now_us) = (cx.part.clone(), cx.platform.clock().now_us());
+    cx.platform
         .store()
         .write(move |tx| {
             if !tx.finish_part(&part, now_us)? {
@@ -337,10 +368,7 @@ async fn end_done(cx: &JobCtx, outcome: Outcome) -> Result<()> {
                 None => Ok::<_, Error>(()),
             }
         })
-        .await;
-    drop(blobs_held);
-    count(cx, "done");
-    written
+        .await
 }
 
 fn count(cx: &JobCtx, end: &'static str) {

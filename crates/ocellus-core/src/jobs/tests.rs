@@ -125,13 +125,14 @@ async fn what_may_pass_is_tried_again_later_and_given_up_in_the_end() {
     }
 }
 
-#[tokio::test]
+// A killed worker may leave a transaction that another thread has to end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dead_workers_part_is_taken_over_when_its_lease_ends() {
     for test in TestPlatform::all().await {
         let id = enqueue(&test, &["slow"]).await;
         let workers = test.platform.start_workers().await.unwrap();
         begun(&test.platform, &id).await;
-        drop(workers);
+        workers.kill().await;
         let other = test.another();
         other.run_until_idle().await.unwrap();
         assert_eq!(meta(&other, "did slow").await, None, "the lease still holds");
@@ -142,7 +143,7 @@ async fn a_dead_workers_part_is_taken_over_when_its_lease_ends() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_worker_that_lost_its_lease_writes_nothing() {
     for test in TestPlatform::all().await {
         let id = enqueue(&test, &["slow"]).await;
@@ -156,13 +157,14 @@ async fn a_worker_that_lost_its_lease_writes_nothing() {
     }
 }
 
-#[tokio::test]
+// A killed worker may leave a transaction that another thread has to end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_orderly_stop_lets_parts_end_and_a_start_alone_takes_over_what_the_dead_held() {
     for test in TestPlatform::all().await {
         let id = enqueue(&test, &["slow"]).await;
         let workers = test.platform.start_workers().await.unwrap();
         begun(&test.platform, &id).await;
-        drop(workers);
+        workers.kill().await;
         let owner = test.another().boot_id().to_owned();
         let release = move |tx: &mut store::Tx<'_>| Ok::<_, Error>(tx.release_leases_of_others(&owner)?);
         assert_eq!(test.platform.store().write(release).await.unwrap(), 1);
@@ -176,7 +178,8 @@ async fn an_orderly_stop_lets_parts_end_and_a_start_alone_takes_over_what_the_de
     }
 }
 
-#[tokio::test]
+// A killed worker may leave a transaction that another thread has to end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_job_stops_and_keeps_what_is_done() {
     for test in TestPlatform::all().await {
         let id = enqueue(&test, &["forever"]).await;
@@ -189,7 +192,7 @@ async fn a_cancelled_job_stops_and_keeps_what_is_done() {
             .write(move |tx| Ok::<_, Error>(tx.cancel_job(&cancelled, now_us)?))
             .await
             .unwrap();
-        drop(workers);
+        workers.kill().await;
         // The next to hold the part learns it from the job.
         test.clock.advance_us(30_000_001);
         test.settle().await;
@@ -370,7 +373,7 @@ async fn a_photographs_own_place_counts_unless_the_user_gave_one() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_a_user_changes_while_an_input_is_described_is_kept() {
     for test in TestPlatform::all().await {
         let app = test.app().await;
@@ -389,6 +392,8 @@ async fn what_a_user_changes_while_an_input_is_described_is_kept() {
                 geo: None,
             };
             inputs::patch(&app, ids.iter().map(change).collect(), PatchAction::Merge).await.unwrap();
+            // Whatever lost against these writes and waits for another attempt gets it.
+            test.clock.advance_us(100_000);
             round += 1;
         }
         workers.stop().await;
