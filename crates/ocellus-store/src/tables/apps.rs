@@ -45,6 +45,8 @@ const ROWS_OF_AN_APP: &[(&str, &str)] = &[
     ("annotations", "id"),
     ("annotation_tracks", "id"),
     ("task_assignments", "id"),
+    ("concept_names", "concept_id, language"),
+    ("concept_relations", "id"),
     ("concepts", "id"),
     ("inputs", "id"),
     ("resources", "kind, parent, id"),

@@ -27,6 +27,19 @@ pub struct Concept {
     pub modified_at_us: i64,
 }
 
+/// How many inputs in one state a concept is said to be in, or not to be in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConceptCount {
+    /// The concept.
+    pub concept_id: String,
+    /// The state of the inputs.
+    pub state: i64,
+    /// Whether it is said to be there.
+    pub positive: bool,
+    /// How many inputs.
+    pub n: i64,
+}
+
 const COLUMNS: &str = "app_uid, id, name, language, definition, metadata, created_at_us, modified_at_us";
 
 fn from_row(row: &mut Row) -> Result<Concept, BadColumn> {
@@ -113,6 +126,26 @@ impl Tx<'_> {
         self.select("concepts", &sql, &params, from_row)
     }
 
+    /// How many inputs these concepts were put on, by state and by yes or no.
+    pub fn concept_counts<S: AsRef<str>>(&self, app_uid: &str, ids: &[S]) -> Result<Vec<ConceptCount>> {
+        let mut counts = Vec::new();
+        for (list, vals) in id_chunks(ids, 2) {
+            let sql = format!(
+                "SELECT labels.concept_id, inputs.state, CAST(CASE WHEN labels.value >= 0.5 THEN 1 ELSE 0 END AS BIGINT) AS positive, \
+                 COUNT(DISTINCT labels.input_id) FROM labels \
+                 JOIN inputs ON inputs.app_uid = labels.app_uid AND inputs.id = labels.input_id \
+                 WHERE labels.app_uid = ?1 AND labels.concept_id IN ({list}) GROUP BY 1, 2, 3"
+            );
+            let mut params = vec![app_uid.into()];
+            params.extend(vals);
+            counts.extend(self.select("labels", &sql, &params, |row| {
+                let (concept_id, state, positive) = (row.text()?, row.int()?, row.int()? == 1);
+                Ok(ConceptCount { concept_id, state, positive, n: row.int()? })
+            })?);
+        }
+        Ok(counts)
+    }
+
     /// How many concepts the app has.
     pub fn count_concepts(&self, app_uid: &str) -> Result<i64> {
         let sql = "SELECT COUNT(*) FROM concepts WHERE app_uid = ?1";
@@ -144,6 +177,12 @@ impl Tx<'_> {
             params.extend(vals);
             let labels = format!("DELETE FROM labels WHERE app_uid = ?1 AND concept_id IN ({list})");
             self.exec(&labels, &params)?;
+            let names = format!("DELETE FROM concept_names WHERE app_uid = ?1 AND concept_id IN ({list})");
+            self.exec(&names, &params)?;
+            for side in ["subject_id", "object_id"] {
+                let sql = format!("DELETE FROM concept_relations WHERE app_uid = ?1 AND {side} IN ({list})");
+                self.exec(&sql, &params)?;
+            }
             let concepts = format!("DELETE FROM concepts WHERE app_uid = ?1 AND id IN ({list})");
             n_deleted += self.exec(&concepts, &params)?;
         }

@@ -336,6 +336,30 @@ impl Tx<'_> {
         })
     }
 
+    /// The inputs last changed at or after `from_us` and at or before `to_us`.
+    pub fn input_ids_by_change(&self, app_uid: &str, from_us: i64, to_us: i64) -> Result<Vec<String>> {
+        let sql = "SELECT id FROM inputs WHERE app_uid = ?1 AND modified_at_us >= ?2 AND modified_at_us <= ?3";
+        self.select("inputs", sql, &[app_uid.into(), from_us.into(), to_us.into()], |row| row.text())
+    }
+
+    /// The inputs in these states.
+    pub fn input_ids_by_state(&self, app_uid: &str, states: &[i64]) -> Result<Vec<String>> {
+        let mut ids = Vec::new();
+        for &state in states {
+            let sql = "SELECT id FROM inputs WHERE app_uid = ?1 AND state = ?2";
+            ids.extend(self.select("inputs", sql, &[app_uid.into(), state.into()], |row| row.text())?);
+        }
+        Ok(ids)
+    }
+
+    /// Up to `limit` of the newest inputs before `before_seq`: id, number and time of creation, newest first.
+    pub fn newest_inputs(&self, app_uid: &str, before_seq: i64, limit: i64) -> Result<Vec<(String, i64, i64)>> {
+        let sql = "SELECT id, seq, created_at_us FROM inputs WHERE app_uid = ?1 AND seq < ?2 \
+                   ORDER BY seq DESC LIMIT ?3";
+        let params = [app_uid.into(), before_seq.into(), limit.into()];
+        self.select("inputs", sql, &params, |row| Ok((row.text()?, row.int()?, row.int()?)))
+    }
+
     /// Whether any input of any app still needs this blob.
     pub fn blob_in_use(&self, hash: &str) -> Result<bool> {
         let sql = "SELECT 1 FROM inputs WHERE blob = ?1 UNION ALL SELECT 1 FROM inputs WHERE thumb = ?1 \

@@ -4,6 +4,8 @@ pub mod accounts;
 pub mod annotation_tracks;
 pub mod annotations;
 pub mod apps;
+pub mod concept_names;
+pub mod concept_relations;
 pub mod concepts;
 pub mod counters;
 pub mod dataset_exports;

@@ -144,6 +144,12 @@ impl Tx<'_> {
         Ok(self.select_one("vectors", sql, &params, |row| row.int())?.unwrap_or(0))
     }
 
+    /// The inputs whose vectors in a space were written after `after_seq`.
+    pub fn inputs_with_vector_since(&self, app_uid: &str, space: &str, after_seq: i64) -> Result<Vec<String>> {
+        let sql = "SELECT input_id FROM vectors WHERE app_uid = ?1 AND space = ?2 AND seq > ?3 AND deleted = 0";
+        self.select("vectors", sql, &[app_uid.into(), space.into(), after_seq.into()], |row| row.text())
+    }
+
     /// The `seq` of the latest change in a space, or 0.
     pub fn last_vector_seq(&self, app_uid: &str, space: &str) -> Result<i64> {
         let sql = "SELECT seq FROM vectors WHERE app_uid = ?1 AND space = ?2 ORDER BY seq DESC LIMIT 1";
