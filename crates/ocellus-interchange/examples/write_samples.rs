@@ -20,7 +20,8 @@ fn picture(shade: u8) -> Vec<u8> {
 /// The ground truth that `check_readers.py` knows as well: change both.
 fn items() -> Vec<Item> {
     let named = |name: &str| vec![ConceptValue::positive(name)];
-    let inside = (0..WIDTH * HEIGHT).map(|i| (i % WIDTH).abs_diff(150).pow(2) + (i / WIDTH).abs_diff(50).pow(2) < 400);
+    let inside =
+        (0..WIDTH * HEIGHT).map(|i| (i % WIDTH).abs_diff(150).pow(2) + (i / WIDTH).abs_diff(50).pow(2) < 400);
     let mask = Bitmap { width: WIDTH, height: HEIGHT, inside: inside.collect() };
     let base = |id: &str, split: &str| Item {
         id: id.to_owned(),
@@ -57,7 +58,10 @@ fn main() -> Result<()> {
     };
     for format in Format::ALL {
         let mut sink = FolderSink::create(&Path::new(&folder).join(format.name()))?;
-        let options = WriteOptions { concepts: vec![Concept::named("dog"), Concept::named("cat & <co>")], ..WriteOptions::default() };
+        let options = WriteOptions {
+            concepts: vec![Concept::named("dog"), Concept::named("cat & <co>")],
+            ..WriteOptions::default()
+        };
         let mut writer = Writer::new(format, &mut sink, options)?;
         for (shade, item) in (100..).zip(items()) {
             writer.item(&item, Some(&mut picture(shade).as_slice()))?;

@@ -125,7 +125,11 @@ pub fn archive_kind(bytes: &dyn ReadAt) -> io::Result<Option<ArchiveKind>> {
 }
 
 /// Opens an archive of any kind. Nothing is unpacked to the disk except the tar inside a gzip, to `scratch`.
-pub fn open_archive(bytes: Arc<dyn ReadAt>, limits: Limits, scratch: &Scratch) -> Result<Box<dyn Files + Send>> {
+pub fn open_archive(
+    bytes: Arc<dyn ReadAt>,
+    limits: Limits,
+    scratch: &Scratch,
+) -> Result<Box<dyn Files + Send>> {
     let kind = archive_kind(bytes.as_ref()).map_err(|e| Error::io("archive", e))?;
     match kind {
         Some(ArchiveKind::Zip) => Ok(Box::new(ZipFiles::open(bytes, limits)?)),

@@ -31,7 +31,9 @@ pub(crate) fn decode(bytes: &[u8], width: u32, height: u32) -> Result<Bitmap, St
     }
     let wanted = u64::from(width) * u64::from(height);
     if n as u64 != wanted * 4 || wanted > 100_000_000 {
-        return Err(format!("the brush mask has {n} bytes instead of 4 for each of {width} x {height} pixels"));
+        return Err(format!(
+            "the brush mask has {n} bytes instead of 4 for each of {width} x {height} pixels"
+        ));
     }
     let mut inside = Vec::with_capacity(n / 4);
     let mut i = 0;

@@ -201,10 +201,23 @@ pub fn capability(format: Format) -> &'static Capability {
 /// The table as Markdown.
 pub fn capabilities_markdown() -> String {
     let heads = [
-        "ids", "concepts", "several", "values", "boxes", "polygons", "points", "masks", "tracks", "spans", "metadata",
-        "region metadata", "geo", "split",
+        "ids",
+        "concepts",
+        "several",
+        "values",
+        "boxes",
+        "polygons",
+        "points",
+        "masks",
+        "tracks",
+        "spans",
+        "metadata",
+        "region metadata",
+        "geo",
+        "split",
     ];
-    let mut text = format!("| format | {} | notes |\n|{}\n", heads.join(" | "), " --- |".repeat(heads.len() + 2));
+    let mut text =
+        format!("| format | {} | notes |\n|{}\n", heads.join(" | "), " --- |".repeat(heads.len() + 2));
     for row in &CAPABILITIES {
         let cells = [
             row.ids,

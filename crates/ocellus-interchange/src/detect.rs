@@ -51,12 +51,19 @@ fn by_head(files: &dyn Files, path: &str) -> Result<Option<Format>> {
         "xml" if has("<annotations") => Some(Format::Cvat),
         "xml" if has("<annotation") => Some(Format::Voc),
         "json" if start.starts_with('[') && has("\"data\"") => Some(Format::LabelStudio),
-        "json" if start.starts_with('{') && (has("\"images\"") || has("\"categories\"") || has("\"annotations\"")) => {
+        "json"
+            if start.starts_with('{')
+                && (has("\"images\"") || has("\"categories\"") || has("\"annotations\"")) =>
+        {
             Some(Format::Coco)
         }
         "jsonl" if first_line.contains(json_lines::FORMAT) => Some(Format::JsonLines),
-        "jsonl" if first_line.contains("GcsUri\"") || first_line.contains("\"textContent\"") => Some(Format::Vertex),
-        "jsonl" | "manifest" if first_line.contains("\"source-ref\"") || first_line.contains("\"source\"") => {
+        "jsonl" if first_line.contains("GcsUri\"") || first_line.contains("\"textContent\"") => {
+            Some(Format::Vertex)
+        }
+        "jsonl" | "manifest"
+            if first_line.contains("\"source-ref\"") || first_line.contains("\"source\"") =>
+        {
             Some(Format::GroundTruth)
         }
         _ => None,

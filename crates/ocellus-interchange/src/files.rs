@@ -76,7 +76,10 @@ impl Folder {
                 let entry = entry.map_err(|e| Error::io(&path.display().to_string(), e))?;
                 let about = entry.path().display().to_string();
                 let Ok(name) = entry.file_name().into_string() else {
-                    return Err(Error::Unsafe { entry: about, reason: "has a name that is not UTF-8".to_owned() });
+                    return Err(Error::Unsafe {
+                        entry: about,
+                        reason: "has a name that is not UTF-8".to_owned(),
+                    });
                 };
                 let kind = entry.file_type().map_err(|e| Error::io(&about, e))?;
                 if kind.is_dir() && depth >= folder.limits.max_depth {
@@ -140,10 +143,8 @@ impl Sink for FolderSink {
         let target = self.root.join(&path);
         let parent = target.parent().unwrap_or(&self.root);
         fs::create_dir_all(parent).map_err(|e| Error::io(&path, e))?;
-        let mut part = tempfile::Builder::new()
-            .prefix(".part-")
-            .tempfile_in(parent)
-            .map_err(|e| Error::io(&path, e))?;
+        let mut part =
+            tempfile::Builder::new().prefix(".part-").tempfile_in(parent).map_err(|e| Error::io(&path, e))?;
         io::copy(content, &mut part).map_err(|e| Error::io(&path, e))?;
         let file = part.persist(&target).map_err(|e| Error::io(&path, e.error))?;
         make_readable(&file).map_err(|e| Error::io(&path, e))

@@ -125,7 +125,11 @@ impl<R: Read> Scanner<R> {
                 kept.push(byte);
                 if kept.len() > self.max_record_bytes {
                     let limit = self.max_record_bytes as u64;
-                    return Err(Error::Limit { about: self.file.clone(), what: "the bytes of one element", limit });
+                    return Err(Error::Limit {
+                        about: self.file.clone(),
+                        what: "the bytes of one element",
+                        limit,
+                    });
                 }
             }
             let mut closed = false;

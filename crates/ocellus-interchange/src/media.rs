@@ -29,7 +29,19 @@ pub(crate) fn stem(path: &str) -> &str {
 pub fn is_media(path: &str) -> bool {
     matches!(
         extension(path).as_str(),
-        "jpg" | "jpeg" | "png" | "webp" | "gif" | "bmp" | "tif" | "tiff" | "mp4" | "mov" | "avi" | "mkv" | "webm"
+        "jpg"
+            | "jpeg"
+            | "png"
+            | "webp"
+            | "gif"
+            | "bmp"
+            | "tif"
+            | "tiff"
+            | "mp4"
+            | "mov"
+            | "avi"
+            | "mkv"
+            | "webm"
     )
 }
 
@@ -87,7 +99,8 @@ impl Locator {
             return Some(pool[0]);
         }
         let hint = hint?;
-        let hinted: Vec<_> = pool.iter().filter(|path| path.split('/').any(|part| part.contains(hint))).collect();
+        let hinted: Vec<_> =
+            pool.iter().filter(|path| path.split('/').any(|part| part.contains(hint))).collect();
         if hinted.len() == 1 { Some(hinted[0]) } else { None }
     }
 

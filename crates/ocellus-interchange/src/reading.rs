@@ -45,7 +45,8 @@ impl Reading<'_> {
     pub fn item(&mut self, item: Item) -> Result<()> {
         let region_concepts = item.regions.iter().flat_map(|region| &region.concepts);
         let span_concepts = item.spans.iter().flat_map(|span| &span.concepts);
-        for ConceptValue { id, name, .. } in item.concepts.iter().chain(region_concepts).chain(span_concepts) {
+        for ConceptValue { id, name, .. } in item.concepts.iter().chain(region_concepts).chain(span_concepts)
+        {
             if !self.known.contains(id) {
                 self.known.insert(id.clone());
                 self.concepts.push(Concept { id: id.clone(), name: name.clone() });

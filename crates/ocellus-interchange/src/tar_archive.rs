@@ -24,7 +24,8 @@ impl TarFiles {
     /// Reads all headers and refuses the archive if any entry is not a plain, safe file.
     pub fn open(bytes: Arc<dyn ReadAt>, limits: Limits) -> Result<TarFiles> {
         let cursor = Cursor::new(bytes).map_err(|e| Error::io("tar archive", e))?;
-        let mut files = TarFiles { cursor: cursor.clone(), entries: Vec::new(), start_of: HashMap::new(), limits };
+        let mut files =
+            TarFiles { cursor: cursor.clone(), entries: Vec::new(), start_of: HashMap::new(), limits };
         let mut archive = tar::Archive::new(cursor);
         let (mut n_headers, mut total_bytes) = (0, 0u64);
         for entry in archive.entries_with_seek().map_err(|e| Error::io("tar archive", e))? {
@@ -47,7 +48,11 @@ impl TarFiles {
         }
         if matches!(kind, EntryType::Directory) {
             // `./` is how `tar -C folder .` begins.
-            return if name == "./" || name == "." { Ok(()) } else { safe_path(&name, &self.limits).map(drop) };
+            return if name == "./" || name == "." {
+                Ok(())
+            } else {
+                safe_path(&name, &self.limits).map(drop)
+            };
         }
         if matches!(kind, EntryType::Symlink | EntryType::Link) {
             return refuse("is a link");

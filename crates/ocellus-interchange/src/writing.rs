@@ -60,10 +60,10 @@ impl<'a> Writer<'a> {
     pub fn new(format: Format, sink: &'a mut dyn Sink, options: WriteOptions) -> Result<Writer<'a>> {
         let inner: Box<dyn FormatWriter> = match format {
             Format::Folder => Box::new(formats::folder::FolderWriter::new()),
-            Format::Coco => Box::new(formats::coco_writer::CocoWriter::new(&options)?),
+            Format::Coco => Box::new(formats::coco_writer::CocoWriter::new(&options)),
             Format::Voc => Box::new(formats::voc::VocWriter::new()),
             Format::Yolo => Box::new(formats::yolo::YoloWriter::new(&options)),
-            Format::Csv => Box::new(formats::csv::CsvWriter::new(&options)?),
+            Format::Csv => Box::new(formats::csv_writer::CsvWriter::new(&options)?),
             Format::JsonLines => Box::new(formats::json_lines::JsonLinesWriter::new(&options)?),
             Format::Mvtec => Box::new(formats::mvtec::MvtecWriter::new()),
             Format::LabelStudio => Box::new(formats::label_studio_writer::LabelStudioWriter::new(&options)?),
@@ -98,7 +98,11 @@ fn count_losses(holds: &Capability, item: &Item, report: &mut Report) {
         (holds.boxes, "boxes", shapes(|shape| matches!(shape, Shape::Box { .. }))),
         (holds.polygons, "polygons", shapes(|shape| matches!(shape, Shape::Polygon { .. }))),
         (holds.points, "points", shapes(|shape| matches!(shape, Shape::Point { .. }))),
-        (holds.masks, "masks", shapes(|shape| matches!(shape, Shape::MaskRle { .. } | Shape::MaskPng { .. }))),
+        (
+            holds.masks,
+            "masks",
+            shapes(|shape| matches!(shape, Shape::MaskRle { .. } | Shape::MaskPng { .. })),
+        ),
         (holds.tracks, "tracks and frames", regions().filter(|region| region.track.is_some()).count()),
         (holds.spans, "spans of text", item.spans.len()),
         (holds.metadata, "metadata of items", usize::from(!item.metadata.is_empty())),

@@ -64,7 +64,14 @@ pub(crate) fn for_each_named(
             Event::Eof => return Ok(()),
             Event::Start(start) => (open(file, &start)?, false),
             Event::Empty(start) => (open(file, &start)?, true),
-            _ => continue,
+            Event::End(_)
+            | Event::Text(_)
+            | Event::CData(_)
+            | Event::Comment(_)
+            | Event::Decl(_)
+            | Event::PI(_)
+            | Event::DocType(_)
+            | Event::GeneralRef(_) => continue,
         };
         if !names.contains(&element.name.as_str()) {
             continue;
@@ -137,7 +144,13 @@ fn fill(reader: &mut Reader<impl BufRead>, (file, limit): (&str, usize), root: E
 pub(crate) fn escaped(text: &str) -> String {
     let clean: String = text
         .chars()
-        .map(|c| if (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || matches!(c, '\u{fffe}' | '\u{ffff}') { ' ' } else { c })
+        .map(|c| {
+            if (c.is_control() && !matches!(c, '\n' | '\r' | '\t')) || matches!(c, '\u{fffe}' | '\u{ffff}') {
+                ' '
+            } else {
+                c
+            }
+        })
         .collect();
     // Line ends in attributes would become spaces, and a carriage return a line feed.
     escape(clean.as_str()).replace('\n', "&#10;").replace('\r', "&#13;").replace('\t', "&#9;")

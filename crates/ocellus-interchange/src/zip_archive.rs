@@ -96,9 +96,11 @@ impl Files for ZipFiles {
             .data_start()
             .ok_or_else(|| Error::io(path, io::Error::new(io::ErrorKind::InvalidData, "has no data")))?;
         let packed = self.cursor.slice(start, file.compressed_size());
-        let unpacked: Box<dyn Read + Send> = match file.compression() {
-            CompressionMethod::Stored => Box::new(packed),
-            _ => Box::new(flate2::read::DeflateDecoder::new(packed)),
+        let unpacked: Box<dyn Read + Send> = if file.compression() == CompressionMethod::Stored {
+            Box::new(packed)
+        } else {
+            // `open` let nothing else in.
+            Box::new(flate2::read::DeflateDecoder::new(packed))
         };
         let bounded = Bounded { inner: unpacked, left: file.size() };
         Ok(Box::new(Checked { inner: bounded, crc: flate2::Crc::new(), wanted: file.crc32() }))
@@ -149,10 +151,8 @@ impl<W: Write + Seek> Sink for ZipSink<W> {
         let path = safe_path(path, &Limits::default())?;
         let packed_already = crate::media::is_packed(&path);
         let method = if packed_already { CompressionMethod::Stored } else { CompressionMethod::Deflated };
-        let options = SimpleFileOptions::default()
-            .compression_method(method)
-            .large_file(true)
-            .unix_permissions(0o644);
+        let options =
+            SimpleFileOptions::default().compression_method(method).large_file(true).unix_permissions(0o644);
         self.writer.start_file(path.as_str(), options).map_err(|e| zip_error(&path, e))?;
         io::copy(content, &mut self.writer).map_err(|e| Error::io(&path, e))?;
         Ok(())

@@ -71,8 +71,7 @@ def check_voc(folder):
             assert 1 <= corners[0] <= corners[2] <= 200 and 1 <= corners[1] <= corners[3] <= 100
     assert (folder / "ImageSets/Main/train.txt").read_text().split() == ["picture-1", "picture-3"]
     dataset = supervision.DetectionDataset.from_pascal_voc(str(folder / "JPEGImages"), str(folder / "Annotations"))
-    # This reader takes the inclusive corners as they stand, minus one.
-    wanted = sorted((name, l, t, r - 1, b - 1) for name, (l, t, r, b) in zip(NAMES, BOXES))
+    wanted = sorted((name, *map(float, box)) for name, box in zip(NAMES, BOXES))
     assert detections_of(dataset, "picture-1.png") == wanted, detections_of(dataset, "picture-1.png")
 
 

@@ -11,7 +11,9 @@ use crate::error::{Error, Place, Result};
 use crate::json_elements::{Array, for_each_element};
 use crate::mask::{Bitmap, coco_runs};
 use crate::media::{Locator, base_name, stem};
-use crate::model::{Concept, ConceptValue, Content, Item, JsonMap, Point, Region, Shape, is_split_word, split_name};
+use crate::model::{
+    Concept, ConceptValue, Content, Item, JsonMap, Point, Region, Shape, is_split_word, split_name,
+};
 use crate::reading::Reading;
 use crate::scratch::ScratchFile;
 
@@ -67,7 +69,8 @@ pub(crate) fn read(reading: &mut Reading<'_>) -> Result<()> {
     let locator = Locator::new(reading.files);
     let mut paths = reading.annotation_files(|path| path.ends_with(".json"));
     // Captions and key points of the same pictures come in files of their own.
-    let instances: Vec<_> = paths.iter().filter(|path| base_name(path).contains("instances")).cloned().collect();
+    let instances: Vec<_> =
+        paths.iter().filter(|path| base_name(path).contains("instances")).cloned().collect();
     if reading.options.annotation_files.is_empty() && !instances.is_empty() {
         for other in paths.iter().filter(|path| !instances.contains(path)) {
             reading.report.skip(Place::file(other), "not a file of instances");
@@ -83,7 +86,8 @@ pub(crate) fn read(reading: &mut Reading<'_>) -> Result<()> {
 /// The split in `instances_train2017.json` or in `train/_annotations.coco.json`.
 fn split_of(path: &str) -> Option<String> {
     let name = stem(base_name(path));
-    let last_word = name.rsplit(['_', '-']).next().unwrap_or(name).trim_end_matches(|c: char| c.is_ascii_digit());
+    let last_word =
+        name.rsplit(['_', '-']).next().unwrap_or(name).trim_end_matches(|c: char| c.is_ascii_digit());
     let folder = path.rsplit('/').nth(1).unwrap_or_default();
     if is_split_word(last_word) {
         Some(split_name(last_word))
@@ -137,10 +141,13 @@ fn read_file(reading: &mut Reading<'_>, path: &str, locator: &Locator) -> Result
     if !has_images {
         reading.report.skip(Place::file(path), "not a COCO file: it has no images");
     }
-    let unused: Vec<_> = aside.index.iter().zip(&used).filter(|(_, used)| !**used).map(|(at, _)| *at).collect();
+    let unused: Vec<_> =
+        aside.index.iter().zip(&used).filter(|(_, used)| !**used).map(|(at, _)| *at).collect();
     for (_, offset, len) in unused {
         let annotation: Option<Annotation> = serde_json::from_slice(&aside.load(offset, len)?).ok();
-        let id = annotation.and_then(|annotation| annotation.id).map_or("without id".to_owned(), |id| id_text(&id));
+        let id = annotation
+            .and_then(|annotation| annotation.id)
+            .map_or("without id".to_owned(), |id| id_text(&id));
         reading.report.skip(Place::entry(path, format!("annotation {id}")), "its image is not in the file");
     }
     Ok(())
@@ -174,7 +181,8 @@ impl Aside {
         let about = |e| Error::io("temporary file", e);
         let offset = self.index.last().map_or(0, |(_, offset, len)| offset + u64::from(*len));
         self.file.write_all(text).map_err(about)?;
-        let len = u32::try_from(text.len()).map_err(|_| Error::format(place, "the annotation is too long"))?;
+        let len =
+            u32::try_from(text.len()).map_err(|_| Error::format(place, "the annotation is too long"))?;
         self.index.push((hash_of(&annotation.image_id), offset, len));
         Ok(())
     }
@@ -191,17 +199,15 @@ impl Aside {
     fn regions(&mut self, id: &Value, used: &mut [bool], each: &mut dyn FnMut(&Annotation)) -> Result<()> {
         let hash = hash_of(id);
         let first = self.index.partition_point(|(other, ..)| *other < hash);
-        for at in first..self.index.len() {
-            let (other, offset, len) = self.index[at];
-            if other != hash {
-                break;
-            }
+        let n = self.index[first..].iter().take_while(|(other, ..)| *other == hash).count();
+        for (at, is_used) in (first..).zip(&mut used[first..first + n]) {
+            let (_, offset, len) = self.index[at];
             let text = self.load(offset, len)?;
             // Two ids may share a hash.
             if let Ok(annotation) = serde_json::from_slice::<Annotation>(&text)
                 && id_text(&annotation.image_id) == id_text(id)
             {
-                used[at] = true;
+                *is_used = true;
                 each(&annotation);
             }
         }
@@ -232,7 +238,8 @@ fn shape(annotation: &Annotation, item: &Item) -> std::result::Result<Shape, Str
     match &annotation.segmentation {
         Some(Value::Array(outlines)) if !outlines.is_empty() => {
             let (w, h) = size()?;
-            let rings = outlines.iter().map(|outline| ring(outline, w, h)).collect::<std::result::Result<_, _>>()?;
+            let rings =
+                outlines.iter().map(|outline| ring(outline, w, h)).collect::<std::result::Result<_, _>>()?;
             return Ok(Shape::Polygon { rings });
         }
         Some(Value::Object(mask)) => {
@@ -242,7 +249,9 @@ fn shape(annotation: &Annotation, item: &Item) -> std::result::Result<Shape, Str
                 .ok_or("the mask has no size")?;
             let runs = match mask.get("counts") {
                 Some(Value::String(text)) => coco_runs(text)?,
-                Some(list) => serde_json::from_value(list.clone()).map_err(|e| format!("runs of the mask: {e}"))?,
+                Some(list) => {
+                    serde_json::from_value(list.clone()).map_err(|e| format!("runs of the mask: {e}"))?
+                }
                 None => return Err("the mask has no runs".to_owned()),
             };
             return Bitmap::from_columns(sides[1], sides[0], &runs).map(Bitmap::into_shape);

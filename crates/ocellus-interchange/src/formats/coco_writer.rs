@@ -47,7 +47,8 @@ impl Numbering {
 /// The one concept of a region that formats with a single class keep; the others are counted as lost.
 pub(crate) fn single<'a>(out: &mut Output<'_>, concepts: &'a [ConceptValue]) -> Option<&'a ConceptValue> {
     let concept = concepts.iter().find(|concept| concept.is_positive());
-    out.report.lose_n("concepts beside the first positive one", concepts.len() - usize::from(concept.is_some()));
+    out.report
+        .lose_n("concepts beside the first positive one", concepts.len() - usize::from(concept.is_some()));
     if concept.is_some_and(|concept| concept.value != 1.0) {
         out.report.lose("probabilities");
     }
@@ -89,15 +90,15 @@ pub(crate) fn whole_id(used: &mut HashSet<u64>, next: &mut u64, item: &Item, out
 }
 
 impl CocoWriter {
-    pub fn new(options: &WriteOptions) -> Result<CocoWriter> {
-        Ok(CocoWriter {
+    pub fn new(options: &WriteOptions) -> CocoWriter {
+        CocoWriter {
             categories: Numbering::new(&options.concepts),
             splits: Vec::new(),
             scratch: options.scratch.clone(),
             names: UniqueNames::default(),
             used_ids: HashSet::new(),
             next_id: 1,
-        })
+        }
     }
 
     fn split(&mut self, split: Option<&str>) -> Result<usize> {
@@ -132,7 +133,8 @@ impl FormatWriter for CocoWriter {
         let name = self.names.file_name(export_name(item));
         let folder = split.map_or("images".to_owned(), |split| format!("images/{split}"));
         let path = format!("{folder}/{name}");
-        let mut image = json!({"id": image_id, "file_name": name, "width": item.width, "height": item.height});
+        let mut image =
+            json!({"id": image_id, "file_name": name, "width": item.width, "height": item.height});
         let url = reference(item, content.is_some(), "");
         if !url.is_empty() {
             image["coco_url"] = url.into();
@@ -175,7 +177,10 @@ impl FormatWriter for CocoWriter {
             .collect();
         for files in &mut self.splits {
             let name = files.split.as_deref().unwrap_or("default");
-            let head = format!("{{\"info\":{{}},\"licenses\":[],\"categories\":{},\"images\":[", Value::from(categories.clone()));
+            let head = format!(
+                "{{\"info\":{{}},\"licenses\":[],\"categories\":{},\"images\":[",
+                Value::from(categories.clone())
+            );
             let mut whole = head
                 .as_bytes()
                 .chain(files.images.reader()?)
@@ -189,7 +194,10 @@ impl FormatWriter for CocoWriter {
 }
 
 /// The annotation without its ids; `None` for shapes that the format does not have.
-fn annotation(region: &Region, (w, h): (f64, f64)) -> std::result::Result<Option<Map<String, Value>>, String> {
+fn annotation(
+    region: &Region,
+    (w, h): (f64, f64),
+) -> std::result::Result<Option<Map<String, Value>>, String> {
     let mut attributes = region.metadata.clone();
     let is_crowd = attributes.remove("iscrowd").is_some_and(|crowd| crowd == true || crowd == 1);
     let (segmentation, area, bbox) = match &region.shape {
@@ -210,7 +218,8 @@ fn annotation(region: &Region, (w, h): (f64, f64)) -> std::result::Result<Option
             let [left, top, right, bottom] = mask.bounds().unwrap_or_default().map(f64::from);
             // The grid of a mask may be coarser than the picture.
             let (sx, sy) = (w / f64::from(mask.width.max(1)), h / f64::from(mask.height.max(1)));
-            let segmentation = json!({"size": [mask.height, mask.width], "counts": coco_text(&mask.columns())});
+            let segmentation =
+                json!({"size": [mask.height, mask.width], "counts": coco_text(&mask.columns())});
             let bbox = [left * sx, top * sy, (right - left) * sx, (bottom - top) * sy];
             (segmentation, mask.area() as f64 * sx * sy, bbox)
         }

@@ -5,13 +5,10 @@
 //! for double ones, and geopoints is `longitude,latitude`. With a box mapping each row is one region, and rows of
 //! the same item that follow each other become one item.
 
-use std::io::Read;
-
 use crate::error::{Error, Place, Result};
-use crate::media::{Locator, UniqueNames, base_name, export_name, is_url, reference};
+use crate::media::{Locator, UniqueNames, base_name};
 use crate::model::{ConceptValue, Content, Geo, Item, JsonMap, Region, Shape, split_name};
 use crate::reading::Reading;
-use crate::writing::{FormatWriter, Output, Spool, WriteOptions};
 
 /// Which column holds what; names as in the header, without regard to case.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,13 +54,16 @@ pub struct CsvOptions {
     pub inputs_are_texts: bool,
 }
 
-const VENDOR: [&str; 5] = ["inputid", "input", "concepts", "metadata", "geopoints"];
+/// The header of the vendor's layout.
+pub(crate) const VENDOR: [&str; 5] = ["inputid", "input", "concepts", "metadata", "geopoints"];
 
 impl CsvColumns {
     /// The mapping of the vendor's header, or a guess from the usual names.
     pub fn from_header(header: &[&str]) -> CsvColumns {
         let find = |names: &[&str]| {
-            names.iter().find_map(|name| header.iter().find(|column| column.trim().eq_ignore_ascii_case(name)))
+            names
+                .iter()
+                .find_map(|name| header.iter().find(|column| column.trim().eq_ignore_ascii_case(name)))
         };
         let text = |names: &[&str]| find(names).map(|column| (*column).to_owned());
         let corners = [
@@ -76,10 +76,22 @@ impl CsvColumns {
         CsvColumns {
             id: text(&["inputid", "input_id", "id", "image_id"]),
             input: text(&[
-                "input", "url", "image_url", "path", "file_path", "filepath", "filename", "file_name", "file", "image",
-                "text", "uri",
+                "input",
+                "url",
+                "image_url",
+                "path",
+                "file_path",
+                "filepath",
+                "filename",
+                "file_name",
+                "file",
+                "image",
+                "text",
+                "uri",
             ]),
-            concepts: text(&["concepts", "concept", "labels", "label", "class", "classes", "category", "tags"]),
+            concepts: text(&[
+                "concepts", "concept", "labels", "label", "class", "classes", "category", "tags",
+            ]),
             value: text(&["value", "confidence", "score", "probability"]),
             metadata: text(&["metadata"]),
             geopoints: text(&["geopoints", "geopoint"]),
@@ -111,13 +123,19 @@ struct Mapping {
 }
 
 impl Mapping {
-    fn new(path: &str, columns: &CsvColumns, header: &csv::StringRecord, options: &CsvOptions) -> Result<Mapping> {
+    fn new(
+        path: &str,
+        columns: &CsvColumns,
+        header: &csv::StringRecord,
+        options: &CsvOptions,
+    ) -> Result<Mapping> {
         let mut used = Vec::new();
         let mut number = |column: &Option<String>| -> Result<Option<usize>> {
             let Some(column) = column else { return Ok(None) };
             let found = header.iter().position(|name| name.trim().eq_ignore_ascii_case(column));
-            let found = found
-                .ok_or_else(|| Error::format(Place::line(path, 1), format!("there is no column {column:?}")))?;
+            let found = found.ok_or_else(|| {
+                Error::format(Place::line(path, 1), format!("there is no column {column:?}"))
+            })?;
             used.push(found);
             Ok(Some(found))
         };
@@ -164,7 +182,12 @@ pub(crate) fn read(reading: &mut Reading<'_>) -> Result<()> {
     Ok(())
 }
 
-fn read_file(reading: &mut Reading<'_>, path: &str, locator: &Locator, names: &mut UniqueNames) -> Result<()> {
+fn read_file(
+    reading: &mut Reading<'_>,
+    path: &str,
+    locator: &Locator,
+    names: &mut UniqueNames,
+) -> Result<()> {
     let files = reading.files;
     let options = &reading.options.csv;
     let by_name = if path.ends_with(".tsv") { b'\t' } else { b',' };
@@ -244,10 +267,10 @@ fn parse_row(
     if item.id.is_empty() && input.is_empty() {
         return Err("neither an id nor an input".to_owned());
     }
-    item.content = match locator.content(input.trim(), None) {
-        Content::Absent if inputs_are_texts && !input.is_empty() => Content::Text(input.to_owned()),
-        found => found,
-    };
+    item.content = locator.content(input.trim(), None);
+    if item.content == Content::Absent && inputs_are_texts && !input.is_empty() {
+        item.content = Content::Text(input.to_owned());
+    }
     if !matches!(item.content, Content::Text(_)) {
         item.file_name = base_name(input.trim()).to_owned();
     }
@@ -297,7 +320,9 @@ fn corner_box([left, top, right, bottom]: [f64; 4], item: &Item) -> std::result:
     let is_pixels = [left, top, right, bottom].iter().any(|n| *n > 1.5);
     let (w, h) = match item.size() {
         Some(size) if is_pixels => size,
-        None if is_pixels => return Err("a box in pixels, but the size of the image is not in the row".to_owned()),
+        None if is_pixels => {
+            return Err("a box in pixels, but the size of the image is not in the row".to_owned());
+        }
         _ => (1.0, 1.0),
     };
     Ok(Shape::Box { left: left / w, top: top / h, right: right / w, bottom: bottom / h })
@@ -317,58 +342,4 @@ fn geopoint(text: &str) -> std::result::Result<Geo, String> {
     let (longitude, latitude) = text.split_once(',').ok_or_else(wrong)?;
     let parse = |part: &str| part.trim().parse::<f64>().ok().filter(|n| n.is_finite()).ok_or_else(wrong);
     Ok(Geo { longitude: parse(longitude)?, latitude: parse(latitude)? })
-}
-
-/// Writes `inputs.csv` in the vendor's layout, and `images/`.
-pub(crate) struct CsvWriter {
-    rows: Spool,
-    names: UniqueNames,
-}
-
-impl CsvWriter {
-    pub fn new(options: &WriteOptions) -> Result<CsvWriter> {
-        let mut writer = CsvWriter { rows: Spool::new(&options.scratch)?, names: UniqueNames::default() };
-        writer.row(&VENDOR)?;
-        Ok(writer)
-    }
-
-    fn row(&mut self, cells: &[&str]) -> Result<()> {
-        let mut row = csv::WriterBuilder::new().quote_style(csv::QuoteStyle::Always).from_writer(Vec::new());
-        let written = row.write_record(cells).map_err(std::io::Error::from);
-        written.map_err(|e| Error::io("inputs.csv", e))?;
-        let bytes = row.into_inner().map_err(|e| Error::io("inputs.csv", e.into_error()))?;
-        self.rows.write(&bytes)
-    }
-}
-
-impl FormatWriter for CsvWriter {
-    fn item(&mut self, out: &mut Output<'_>, item: &Item, content: Option<&mut dyn Read>) -> Result<()> {
-        let (positives, others): (Vec<_>, Vec<_>) = item.concepts.iter().partition(|concept| concept.value == 1.0);
-        out.report.lose_n("concepts that are not positive", others.len());
-        let is_plain = |name: &str| !name.contains(',') && name.trim() == name && !name.is_empty();
-        let (names, commas): (Vec<_>, Vec<_>) =
-            positives.iter().map(|concept| concept.name.as_str()).partition(|name| is_plain(name));
-        out.report.lose_n("concepts whose name a cell cannot hold", commas.len());
-        let input = match &item.content {
-            Content::Text(text) => text.clone(),
-            Content::Absent | Content::File(_) | Content::Url(_) => {
-                let path = format!("images/{}", self.names.file_name(export_name(item)));
-                let named = reference(item, content.is_some(), &path);
-                out.content(&path, content)?;
-                named
-            }
-        };
-        out.report.lose_n("file names of addresses", usize::from(is_url(&input) && !input.ends_with(&item.file_name)));
-        // The vendor's reader turns every single quote into a double one, so none may stand in the values.
-        let metadata = match item.metadata.is_empty() {
-            true => String::new(),
-            false => serde_json::Value::Object(item.metadata.clone()).to_string().replace('\'', "\\u0027"),
-        };
-        let geopoints = item.geo.map_or(String::new(), |geo| format!("{},{}", geo.longitude, geo.latitude));
-        self.row(&[&item.id, &input, &names.join(","), &metadata, &geopoints])
-    }
-
-    fn finish(&mut self, out: &mut Output<'_>) -> Result<()> {
-        out.sink.put("inputs.csv", self.rows.reader()?)
-    }
 }

@@ -18,7 +18,9 @@ pub(crate) fn read(reading: &mut Reading<'_>) -> Result<()> {
                 "labels" => {
                     is_cvat = true;
                     let names = element.all("label").map(|label| label.text_of("name"));
-                    names.filter(|name| !name.is_empty()).for_each(|name| reading.declare(Concept::named(name)));
+                    names
+                        .filter(|name| !name.is_empty())
+                        .for_each(|name| reading.declare(Concept::named(name)));
                     Ok(())
                 }
                 "track" => {
@@ -132,7 +134,9 @@ pub(crate) fn turned([x, y]: [f64; 2], [cx, cy]: [f64; 2], degrees: f64) -> [f64
 
 fn points(shape: &Element, w: f64, h: f64) -> std::result::Result<Vec<Point>, String> {
     let parse = |text: &str| text.trim().parse::<f64>().ok().filter(|n| n.is_finite());
-    let pair = |text: &str| text.split_once(',').and_then(|(x, y)| Some(Point { x: parse(x)? / w, y: parse(y)? / h }));
+    let pair = |text: &str| {
+        text.split_once(',').and_then(|(x, y)| Some(Point { x: parse(x)? / w, y: parse(y)? / h }))
+    };
     let text = shape.attribute("points").ok_or("it has no points")?;
     text.split(';').map(|text| pair(text).ok_or_else(|| format!("{text:?} is not a point"))).collect()
 }
@@ -144,14 +148,17 @@ fn read_mask(shape: &Element, item: &Item) -> std::result::Result<Shape, String>
     };
     let side = |name| shape.number(name).map(|n| n as u32);
     let (left, top, w, h) = (side("left")?, side("top")?, side("width")?, side("height")?);
-    if u64::from(left) + u64::from(w) > u64::from(width) || u64::from(top) + u64::from(h) > u64::from(height) {
+    if u64::from(left) + u64::from(w) > u64::from(width) || u64::from(top) + u64::from(h) > u64::from(height)
+    {
         return Err("the mask reaches outside of its image".to_owned());
     }
     let runs = shape.attribute("rle").ok_or("the mask has no rle")?;
-    let runs = runs.split(',').map(|run| run.trim().parse::<u32>().map_err(|_| format!("{run:?} is not a run")));
+    let runs =
+        runs.split(',').map(|run| run.trim().parse::<u32>().map_err(|_| format!("{run:?} is not a run")));
     let part = Bitmap::from_rows(w, h, &runs.collect::<std::result::Result<Vec<u32>, String>>()?)?;
     let whole = u64::from(width) * u64::from(height);
-    let mut mask = Bitmap::from_rows(width, height, &[u32::try_from(whole).map_err(|_| "the image is too large")?])?;
+    let mut mask =
+        Bitmap::from_rows(width, height, &[u32::try_from(whole).map_err(|_| "the image is too large")?])?;
     for y in 0..h as usize {
         let to = (y + top as usize) * width as usize + left as usize;
         mask.inside[to..to + w as usize].copy_from_slice(&part.inside[y * w as usize..(y + 1) * w as usize]);

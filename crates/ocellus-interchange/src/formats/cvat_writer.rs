@@ -46,7 +46,8 @@ impl FormatWriter for CvatWriter {
         let name = self.names.file_name(export_name(item));
         let has_bytes = content.is_some();
         out.content(&format!("images/{name}"), content)?;
-        let subset = item.split.as_deref().map_or(String::new(), |split| format!(" subset=\"{}\"", escaped(split)));
+        let subset =
+            item.split.as_deref().map_or(String::new(), |split| format!(" subset=\"{}\"", escaped(split)));
         let mut xml = format!(
             "  <image id=\"{id}\" name=\"{}\"{subset} width=\"{width}\" height=\"{height}\">\n",
             escaped(&reference(item, has_bytes, &name))
@@ -58,7 +59,10 @@ impl FormatWriter for CvatWriter {
             }
             out.report.lose_n("probabilities", usize::from(concept.value != 1.0));
             self.labels.number(&concept.name);
-            xml.push_str(&format!("    <tag label=\"{}\" source=\"manual\">\n    </tag>\n", escaped(&concept.name)));
+            xml.push_str(&format!(
+                "    <tag label=\"{}\" source=\"manual\">\n    </tag>\n",
+                escaped(&concept.name)
+            ));
         }
         for (n, region) in item.regions.iter().enumerate() {
             let place = || Place::entry("", format!("{}, region {n}", item.id));
@@ -111,16 +115,25 @@ fn shape_xml(region: &Region, label: &str, [w, h]: [u32; 2]) -> std::result::Res
     match &region.shape {
         Shape::Box { left, top, right, bottom } => elements.push((
             "box",
-            format!("xtl=\"{}\" ytl=\"{}\" xbr=\"{}\" ybr=\"{}\"", px(*left, w), px(*top, h), px(*right, w), px(*bottom, h)),
+            format!(
+                "xtl=\"{}\" ytl=\"{}\" xbr=\"{}\" ybr=\"{}\"",
+                px(*left, w),
+                px(*top, h),
+                px(*right, w),
+                px(*bottom, h)
+            ),
         )),
         Shape::Polygon { rings } => {
             for ring in rings {
-                let points: Vec<String> = ring.iter().map(|p| format!("{},{}", px(p.x, w), px(p.y, h))).collect();
+                let points: Vec<String> =
+                    ring.iter().map(|p| format!("{},{}", px(p.x, w), px(p.y, h))).collect();
                 elements.push(("polygon", format!("points=\"{}\"", points.join(";"))));
             }
         }
         Shape::Point { x, y } => elements.push(("points", format!("points=\"{},{}\"", px(*x, w), px(*y, h)))),
-        Shape::MaskRle { .. } | Shape::MaskPng { .. } => elements.push(("mask", mask_xml(&region.shape, [w, h])?)),
+        Shape::MaskRle { .. } | Shape::MaskPng { .. } => {
+            elements.push(("mask", mask_xml(&region.shape, [w, h])?))
+        }
     }
     let mut xml = String::new();
     for (element, place) in elements {

@@ -10,7 +10,9 @@ use crate::writing::{FormatWriter, Output};
 
 /// The folder around everything, if there is one: all pictures share it, it is no split, and concepts are below it.
 pub(crate) fn wrapper(paths: &[&str], min_depth: usize) -> usize {
-    let Some(first) = paths.first().and_then(|path| path.split_once('/')).map(|(first, _)| first) else { return 0 };
+    let Some(first) = paths.first().and_then(|path| path.split_once('/')).map(|(first, _)| first) else {
+        return 0;
+    };
     let is_around = !is_split_word(first)
         && paths.iter().all(|path| {
             path.split_once('/').is_some_and(|(head, _)| head == first) && path.split('/').count() > min_depth
@@ -74,7 +76,8 @@ impl FolderWriter {
 impl FormatWriter for FolderWriter {
     fn item(&mut self, out: &mut Output<'_>, item: &Item, content: Option<&mut dyn Read>) -> Result<()> {
         if content.is_none() {
-            out.report.skip(Place::entry("", &item.id), "the format holds nothing but bytes, and there are none");
+            out.report
+                .skip(Place::entry("", &item.id), "the format holds nothing but bytes, and there are none");
             return Ok(());
         }
         let concept = item.concepts.iter().find(|concept| concept.is_positive());

@@ -69,7 +69,12 @@ fn start_item(
 }
 
 /// Values of a job's metadata.
-fn read_job(object: &JsonMap, key: &str, metadata: &Value, item: &mut Item) -> std::result::Result<(), String> {
+fn read_job(
+    object: &JsonMap,
+    key: &str,
+    metadata: &Value,
+    item: &mut Item,
+) -> std::result::Result<(), String> {
     let kind = metadata.get("type").and_then(Value::as_str).unwrap_or_default();
     let label = object.get(key);
     let confidence = |value: Option<&Value>| value.and_then(Value::as_f64).unwrap_or(1.0) as f32;
@@ -111,7 +116,8 @@ fn read_job(object: &JsonMap, key: &str, metadata: &Value, item: &mut Item) -> s
                     right: (left + width) / w,
                     bottom: (top + height) / h,
                 };
-                item.regions.push(Region::new(shape, vec![ConceptValue { value, ..ConceptValue::positive(&name) }]));
+                item.regions
+                    .push(Region::new(shape, vec![ConceptValue { value, ..ConceptValue::positive(&name) }]));
             }
         }
         other => return Err(format!("jobs of the type {other:?} are not known here")),
@@ -133,7 +139,8 @@ impl GroundTruthWriter {
     }
 
     fn labels(&mut self, out: &mut Output<'_>, item: &Item, line: &mut Map<String, Value>) {
-        let positives: Vec<&ConceptValue> = item.concepts.iter().filter(|concept| concept.is_positive()).collect();
+        let positives: Vec<&ConceptValue> =
+            item.concepts.iter().filter(|concept| concept.is_positive()).collect();
         out.report.lose_n("concepts that are not positive", item.concepts.len() - positives.len());
         if positives.is_empty() {
             return;
@@ -157,7 +164,8 @@ impl GroundTruthWriter {
     fn boxes(&mut self, out: &mut Output<'_>, item: &Item, line: &mut Map<String, Value>) {
         let Some((w, h)) = item.size() else {
             if !item.regions.is_empty() {
-                out.report.skip(Place::entry("", &item.id), "boxes, because its width and height are not known");
+                out.report
+                    .skip(Place::entry("", &item.id), "boxes, because its width and height are not known");
             }
             return;
         };

@@ -74,10 +74,10 @@ pub(crate) fn read(reading: &mut Reading<'_>) -> Result<()> {
 }
 
 fn header(reading: &mut Reading<'_>, path: &str, line: &str) -> Result<()> {
-    let header: Header = serde_json::from_str(line)
-        .ok()
-        .filter(|header: &Header| header.format == FORMAT)
-        .ok_or_else(|| Error::format(Place::line(path, 1), format!("the header of an {FORMAT} is missing")))?;
+    let header: Header =
+        serde_json::from_str(line).ok().filter(|header: &Header| header.format == FORMAT).ok_or_else(
+            || Error::format(Place::line(path, 1), format!("the header of an {FORMAT} is missing")),
+        )?;
     if header.version > VERSION {
         let reason = format!("version {} is newer than this program, which knows {VERSION}", header.version);
         return Err(Error::format(Place::line(path, 1), reason));

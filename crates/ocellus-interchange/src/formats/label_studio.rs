@@ -75,7 +75,9 @@ fn media(data: &JsonMap) -> Option<(String, String)> {
     let usual = ["image", "img", "video", "audio", "text"].into_iter();
     let keys = usual.chain(data.keys().map(String::as_str));
     let mut texts = keys.filter_map(|key| Some((key.to_owned(), data.get(key)?.as_str()?.to_owned())));
-    texts.find(|(key, value)| key == "text" || is_media(value) || is_url(value) || key == "image" || key == "video")
+    texts.find(|(key, value)| {
+        key == "text" || is_media(value) || is_url(value) || key == "image" || key == "video"
+    })
 }
 
 fn read_task(reading: &mut Reading<'_>, path: &str, n: u64, task: Task, locator: &Locator) -> Item {
@@ -128,7 +130,8 @@ fn read_outcome(outcome: &Outcome, item: &mut Item) -> std::result::Result<(), S
     match outcome.kind.as_str() {
         "choices" => item.concepts.extend(concepts),
         "labels" => {
-            let whole = |key| outcome.value.get(key).and_then(Value::as_u64).ok_or(format!("it has no {key}"));
+            let whole =
+                |key| outcome.value.get(key).and_then(Value::as_u64).ok_or(format!("it has no {key}"));
             let (start, end) = (whole("start")?, whole("end")?);
             item.spans.push(Span { id: outcome.id.clone(), start, end, concepts });
         }
@@ -196,7 +199,11 @@ fn rectangle(outcome: &Outcome) -> std::result::Result<Shape, String> {
 }
 
 /// The key frames of an object in a video; Label Studio counts frames from 1.
-fn read_sequence(outcome: &Outcome, concepts: &[ConceptValue], item: &mut Item) -> std::result::Result<(), String> {
+fn read_sequence(
+    outcome: &Outcome,
+    concepts: &[ConceptValue],
+    item: &mut Item,
+) -> std::result::Result<(), String> {
     let frames: Vec<JsonMap> = outcome
         .value
         .get("sequence")

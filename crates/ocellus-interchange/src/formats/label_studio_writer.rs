@@ -14,15 +14,15 @@ use crate::model::{ConceptValue, Content, Item, Region, Shape};
 use crate::writing::{FormatWriter, Output, Spool, WriteOptions};
 use crate::xml::escaped;
 
-/// The controls of the labelling interface: type of the result, tag, kind of media.
-const CONTROLS: [(&str, &str, &str); 7] = [
-    ("choices", "Choices", "image"),
-    ("rectanglelabels", "RectangleLabels", "image"),
-    ("polygonlabels", "PolygonLabels", "image"),
-    ("keypointlabels", "KeyPointLabels", "image"),
-    ("brushlabels", "BrushLabels", "image"),
-    ("labels", "Labels", "text"),
-    ("videorectangle", "VideoRectangle", "video"),
+/// The controls of the labelling interface: type of the result, and tag.
+const CONTROLS: [(&str, &str); 7] = [
+    ("choices", "Choices"),
+    ("rectanglelabels", "RectangleLabels"),
+    ("polygonlabels", "PolygonLabels"),
+    ("keypointlabels", "KeyPointLabels"),
+    ("brushlabels", "BrushLabels"),
+    ("labels", "Labels"),
+    ("videorectangle", "VideoRectangle"),
 ];
 
 /// The writer.
@@ -31,6 +31,8 @@ pub(crate) struct LabelStudioWriter {
     names: UniqueNames,
     concepts: Numbering,
     media: HashSet<&'static str>,
+    /// Types of the results, with the media they are on.
+    used: HashSet<(String, &'static str)>,
     used_ids: HashSet<u64>,
     next_id: u64,
     n_tasks: u64,
@@ -43,6 +45,7 @@ impl LabelStudioWriter {
             names: UniqueNames::default(),
             concepts: Numbering::new(&options.concepts),
             media: HashSet::new(),
+            used: HashSet::new(),
             used_ids: HashSet::new(),
             next_id: 1,
             n_tasks: 0,
@@ -99,8 +102,11 @@ impl LabelStudioWriter {
         for (n, span) in item.spans.iter().enumerate() {
             let names = self.names_of(out, &span.concepts);
             let id = span.id.clone().unwrap_or_else(|| format!("s{n}"));
-            let text = match &item.content {
-                Content::Text(text) => text.chars().skip(span.start as usize).take((span.end - span.start.min(span.end)) as usize).collect(),
+            let text: String = match &item.content {
+                Content::Text(text) => {
+                    let n_chars = span.end.saturating_sub(span.start);
+                    text.chars().skip(span.start as usize).take(n_chars as usize).collect()
+                }
                 Content::Absent | Content::File(_) | Content::Url(_) => String::new(),
             };
             let value = json!({"start": span.start, "end": span.end, "text": text, "labels": names});
@@ -122,7 +128,12 @@ fn sized(result: &mut Value, item: &Item) {
     }
 }
 
-fn region_results(region: &Region, names: &[String], item: &Item, n: usize) -> std::result::Result<Vec<Value>, String> {
+fn region_results(
+    region: &Region,
+    names: &[String],
+    item: &Item,
+    n: usize,
+) -> std::result::Result<Vec<Value>, String> {
     let id = region.id.clone().unwrap_or_else(|| format!("r{n}"));
     let mut values = Vec::new();
     match &region.shape {
@@ -136,7 +147,10 @@ fn region_results(region: &Region, names: &[String], item: &Item, n: usize) -> s
         Shape::Polygon { rings } => {
             for ring in rings {
                 let points: Vec<[f64; 2]> = ring.iter().map(|p| [p.x * 100.0, p.y * 100.0]).collect();
-                values.push(("polygonlabels", json!({"points": points, "closed": true, "polygonlabels": names})));
+                values.push((
+                    "polygonlabels",
+                    json!({"points": points, "closed": true, "polygonlabels": names}),
+                ));
             }
         }
         Shape::Point { x, y } => values.push((
@@ -186,8 +200,16 @@ impl FormatWriter for LabelStudioWriter {
             }
         };
         let results = self.results(out, item, media);
-        let annotations = if results.is_empty() { json!([]) } else { json!([{"id": id, "result": results, "was_cancelled": false, "ground_truth": false}]) };
-        let task = json!({"id": id, "data": {media: named}, "annotations": annotations, "predictions": [], "meta": item.metadata});
+        for kind in results.iter().filter_map(|result| result["type"].as_str()) {
+            self.used.insert((kind.to_owned(), media));
+        }
+        let annotations = match results.is_empty() {
+            true => json!([]),
+            false => json!([{"id": id, "result": results, "was_cancelled": false, "ground_truth": false}]),
+        };
+        let task = json!({
+            "id": id, "data": {media: named}, "annotations": annotations, "predictions": [], "meta": item.metadata,
+        });
         self.tasks.write(if self.n_tasks == 0 { b"[\n" } else { b",\n" })?;
         self.n_tasks += 1;
         self.tasks.json(&task)
@@ -208,9 +230,21 @@ impl LabelStudioWriter {
                 xml.push_str(&format!("  <{tag} name=\"{media}\" value=\"${media}\"/>\n"));
             }
         }
-        for (kind, tag, media) in CONTROLS.iter().filter(|(_, _, media)| self.media.contains(media)) {
-            let (item, choice) = if *kind == "choices" { ("Choice", " choice=\"multiple\"") } else { ("Label", "") };
-            xml.push_str(&format!("  <{tag} name=\"{kind}\" toName=\"{media}\"{choice}>\n"));
+        // Only what is used: some readers treat every shape differently when there is a control for key points.
+        for (kind, tag) in CONTROLS {
+            let on = ["image", "text", "video"]
+                .into_iter()
+                .find(|media| self.used.contains(&(kind.to_owned(), media)));
+            let Some(media) = on else { continue };
+            let (name, tag) = if kind == "videorectangle" {
+                xml.push_str("  <VideoRectangle name=\"videorectangle\" toName=\"video\"/>\n");
+                ("videolabels", "Labels")
+            } else {
+                (kind, tag)
+            };
+            let (item, choice) =
+                if kind == "choices" { ("Choice", " choice=\"multiple\"") } else { ("Label", "") };
+            xml.push_str(&format!("  <{tag} name=\"{name}\" toName=\"{media}\"{choice}>\n"));
             for name in self.concepts.names() {
                 xml.push_str(&format!("    <{item} value=\"{}\"/>\n", escaped(name)));
             }

@@ -3,6 +3,7 @@
 pub(crate) mod coco;
 pub(crate) mod coco_writer;
 pub mod csv;
+pub(crate) mod csv_writer;
 pub(crate) mod cvat;
 pub(crate) mod cvat_writer;
 pub(crate) mod folder;

@@ -52,7 +52,9 @@ pub(crate) fn read(reading: &mut Reading<'_>) -> Result<()> {
             split: Some(split.to_owned()),
             ..Item::default()
         };
-        if let Some(category) = prefix.trim_end_matches('/').rsplit('/').next().filter(|name| !name.is_empty()) {
+        if let Some(category) =
+            prefix.trim_end_matches('/').rsplit('/').next().filter(|name| !name.is_empty())
+        {
             item.metadata.insert("category".to_owned(), category.into());
         }
         let mask = format!("{prefix}ground_truth/{defect}/{}_mask.png", stem(name));
@@ -96,7 +98,8 @@ impl MvtecWriter {
 /// All masks of an item in one, as a PNG; a single PNG is passed through untouched.
 fn united_mask(out: &mut Output<'_>, item: &Item) -> Option<Vec<u8>> {
     let mut united: Option<Bitmap> = None;
-    let masks: Vec<&Region> = item.regions.iter().filter(|region| Bitmap::of(&region.shape).is_some()).collect();
+    let masks: Vec<&Region> =
+        item.regions.iter().filter(|region| Bitmap::of(&region.shape).is_some()).collect();
     if let [Region { shape: Shape::MaskPng { png }, .. }] = masks.as_slice() {
         return Some(png.clone());
     }
@@ -128,7 +131,8 @@ fn united_mask(out: &mut Output<'_>, item: &Item) -> Option<Vec<u8>> {
 impl FormatWriter for MvtecWriter {
     fn item(&mut self, out: &mut Output<'_>, item: &Item, content: Option<&mut dyn Read>) -> Result<()> {
         if content.is_none() {
-            out.report.skip(Place::entry("", &item.id), "the format holds nothing but bytes, and there are none");
+            out.report
+                .skip(Place::entry("", &item.id), "the format holds nothing but bytes, and there are none");
             return Ok(());
         }
         let region_concepts = item.regions.iter().flat_map(|region| &region.concepts);

@@ -76,7 +76,12 @@ pub(crate) fn read(reading: &mut Reading<'_>) -> Result<()> {
     Ok(())
 }
 
-fn item(line: Line, number: u64, locator: &Locator, names: &mut UniqueNames) -> std::result::Result<Item, String> {
+fn item(
+    line: Line,
+    number: u64,
+    locator: &Locator,
+    names: &mut UniqueNames,
+) -> std::result::Result<Item, String> {
     let mut item = match (line.image_gcs_uri.or(line.text_gcs_uri), line.text_content) {
         (Some(named), _) => Item {
             id: names.id_of(base_name(&named)),
@@ -84,9 +89,11 @@ fn item(line: Line, number: u64, locator: &Locator, names: &mut UniqueNames) -> 
             content: locator.content(&named, None),
             ..Item::default()
         },
-        (None, Some(text)) => {
-            Item { id: names.id_of(&format!("line-{number}")), content: Content::Text(text), ..Item::default() }
-        }
+        (None, Some(text)) => Item {
+            id: names.id_of(&format!("line-{number}")),
+            content: Content::Text(text),
+            ..Item::default()
+        },
         (None, None) => return Err("neither imageGcsUri, textGcsUri nor textContent".to_owned()),
     };
     let named = line.classification_annotation.into_iter().chain(line.classification_annotations);
@@ -148,10 +155,12 @@ impl FormatWriter for VertexWriter {
                 out.content(&path, content)?;
             }
         }
-        let positives: Vec<&ConceptValue> = item.concepts.iter().filter(|concept| concept.is_positive()).collect();
+        let positives: Vec<&ConceptValue> =
+            item.concepts.iter().filter(|concept| concept.is_positive()).collect();
         out.report.lose_n("concepts that are not positive", item.concepts.len() - positives.len());
         out.report.lose_n("probabilities", positives.iter().filter(|concept| concept.value != 1.0).count());
-        let named: Vec<Value> = positives.iter().map(|concept| json!({"displayName": concept.name})).collect();
+        let named: Vec<Value> =
+            positives.iter().map(|concept| json!({"displayName": concept.name})).collect();
         if named.len() == 1 {
             line.insert("classificationAnnotation".to_owned(), named[0].clone());
         } else if !named.is_empty() {

@@ -149,7 +149,10 @@ impl FormatWriter for VocWriter {
         };
         let name = self.names.file_name(export_name(item));
         let image_path = format!("JPEGImages/{name}");
-        let mut xml = format!("<annotation>\n\t<folder>JPEGImages</folder>\n\t<filename>{}</filename>\n", escaped(&name));
+        let mut xml = format!(
+            "<annotation>\n\t<folder>JPEGImages</folder>\n\t<filename>{}</filename>\n",
+            escaped(&name)
+        );
         let url = reference(item, content.is_some(), "");
         if !url.is_empty() {
             xml.push_str(&format!("\t<path>{}</path>\n", escaped(&url)));
@@ -196,7 +199,8 @@ fn pixels([left, top, right, bottom]: [f64; 4], [w, h]: [f64; 2]) -> [f64; 4] {
 
 fn object_xml(out: &mut Output<'_>, name: &str, region: &Region, corners: [f64; 4]) -> String {
     let pose = region.metadata.get("pose").and_then(Value::as_str).unwrap_or("Unspecified");
-    let mut xml = format!("\t<object>\n\t\t<name>{}</name>\n\t\t<pose>{}</pose>\n", escaped(name), escaped(pose));
+    let mut xml =
+        format!("\t<object>\n\t\t<name>{}</name>\n\t\t<pose>{}</pose>\n", escaped(name), escaped(pose));
     for flag in FLAGS {
         let is_set = region.metadata.get(flag).is_some_and(|value| *value == true || *value == 1);
         // `occluded` came later; readers of the first years do not expect it.

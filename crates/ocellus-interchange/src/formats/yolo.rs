@@ -45,7 +45,9 @@ pub(crate) fn read(reading: &mut Reading<'_>) -> Result<()> {
     let listed = listed_files(reading, &layout)?;
     let mut names = UniqueNames::default();
     let mut used = HashSet::new();
-    for path in files.entries().iter().map(|e| e.path.as_str()).filter(|path| is_media(path) && !is_noise(path)) {
+    for path in
+        files.entries().iter().map(|e| e.path.as_str()).filter(|path| is_media(path) && !is_noise(path))
+    {
         let Some(split) = layout.split_of(path, &listed) else {
             reading.report.skip(Place::file(path), "a picture outside of the folders that data.yaml names");
             continue;
@@ -70,7 +72,9 @@ pub(crate) fn read(reading: &mut Reading<'_>) -> Result<()> {
 /// `classes.txt`, where there is no `data.yaml`.
 fn classes_txt(reading: &mut Reading<'_>) -> Result<Vec<(usize, String)>> {
     let entries = reading.files.entries().iter();
-    let path = entries.map(|entry| entry.path.clone()).find(|path| matches!(base_name(path), "classes.txt" | "obj.names"));
+    let path = entries
+        .map(|entry| entry.path.clone())
+        .find(|path| matches!(base_name(path), "classes.txt" | "obj.names"));
     let mut names = Vec::new();
     if let Some(path) = path {
         reading.lines(&path, &mut |_, _, line| {
@@ -177,7 +181,9 @@ fn label(line: &str, names: &HashMap<usize, String>) -> std::result::Result<Regi
         .or_else(|_| class.parse::<f64>().map(|n| n as usize))
         .map_err(|_| format!("{class:?} is not a class number"))?;
     let numbers = words
-        .map(|word| word.parse::<f64>().ok().filter(|n| n.is_finite()).ok_or(format!("{word:?} is not a number")))
+        .map(|word| {
+            word.parse::<f64>().ok().filter(|n| n.is_finite()).ok_or(format!("{word:?} is not a number"))
+        })
         .collect::<std::result::Result<Vec<f64>, String>>()?;
     let name = names.get(&class).ok_or_else(|| format!("class {class} has no name"))?;
     let mut concept = ConceptValue::positive(name);
@@ -216,7 +222,8 @@ fn labels_alone(
         if !is_label || is_noise(path) || base_name(path) == "classes.txt" {
             continue;
         }
-        let below = folders.iter().skip_while(|part| **part != "labels").nth(1).filter(|part| !part.contains('.'));
+        let below =
+            folders.iter().skip_while(|part| **part != "labels").nth(1).filter(|part| !part.contains('.'));
         let split = folders.iter().find(|part| is_split_word(part)).or(below).map(|part| split_name(part));
         let regions = labels(reading, path, class_names)?;
         reading.item(Item {
@@ -273,7 +280,8 @@ impl FormatWriter for YoloWriter {
                     text.push_str(&format!("{class} {x} {y} {} {}\n", right - left, bottom - top));
                 }
                 Shape::Polygon { rings } => {
-                    out.report.lose_n("outlines beside the first of a polygon", rings.len().saturating_sub(1));
+                    out.report
+                        .lose_n("outlines beside the first of a polygon", rings.len().saturating_sub(1));
                     for ring in rings {
                         text.push_str(&class.to_string());
                         ring.iter().for_each(|p| text.push_str(&format!(" {} {}", p.x, p.y)));

@@ -36,7 +36,9 @@ impl DataYaml {
                 return Err(format!("line {at} is not `key: value`"));
             };
             let start = at;
-            while at < lines.len() && (lines[at].trim().is_empty() || lines[at].starts_with([' ', '\t', '-', ']', '}'])) {
+            while at < lines.len()
+                && (lines[at].trim().is_empty() || lines[at].starts_with([' ', '\t', '-', ']', '}']))
+            {
                 at += 1;
             }
             if matches!(key.as_str(), "path" | "train" | "val" | "test" | "names") {
@@ -53,11 +55,13 @@ impl DataYaml {
             ("names", Value::List(names)) => self.names = names.into_iter().enumerate().collect(),
             ("names", Value::Map(names)) => {
                 for (number, name) in names {
-                    let number = number.parse().map_err(|_| format!("names: {number:?} is not a class number"))?;
+                    let number =
+                        number.parse().map_err(|_| format!("names: {number:?} is not a class number"))?;
                     self.names.push((number, name));
                 }
             }
-            ("train" | "val" | "test", Value::Scalar(path)) if path.is_empty() || path == "null" || path == "~" => {}
+            ("train" | "val" | "test", Value::Scalar(path))
+                if path.is_empty() || path == "null" || path == "~" => {}
             ("train" | "val" | "test", Value::Scalar(path)) => self.splits.push((key.to_owned(), vec![path])),
             ("train" | "val" | "test", Value::List(paths)) => self.splits.push((key.to_owned(), paths)),
             _ => return Err(format!("{key} is of the wrong kind")),
@@ -73,7 +77,9 @@ fn without_comment(line: &str) -> &str {
         match quote {
             Some(q) if c == q && !(q == '"' && before == '\\') => quote = None,
             Some(_) => {}
-            None if (c == '"' || c == '\'') && matches!(before, ' ' | ':' | '[' | '{' | ',' | '-') => quote = Some(c),
+            None if (c == '"' || c == '\'') && matches!(before, ' ' | ':' | '[' | '{' | ',' | '-') => {
+                quote = Some(c)
+            }
             None if c == '#' && before.is_whitespace() => return &line[..i],
             None => {}
         }
@@ -177,7 +183,10 @@ pub(crate) fn write(splits: &[String], names: &[String]) -> String {
     for (missing, instead) in [("train", "val"), ("val", "train")] {
         if !has(missing) {
             let instead = if has(instead) { instead } else { splits.first().map_or("train", String::as_str) };
-            yaml.push_str(&format!("{missing}: {}  # none of its own\n", quoted(&format!("images/{instead}"))));
+            yaml.push_str(&format!(
+                "{missing}: {}  # none of its own\n",
+                quoted(&format!("images/{instead}"))
+            ));
         }
     }
     yaml.push_str(&format!("nc: {}\nnames:{}\n", names.len(), if names.is_empty() { " []" } else { "" }));
@@ -212,7 +221,8 @@ mod tests {
 
     #[test]
     fn names_that_yaml_would_take_for_something_else_come_back() {
-        let names = ["yes", "#1", "a: b", "it's", "\"q\"", "[x]", " lead", "ü", "null", "1.0", "a, b"].map(str::to_owned);
+        let names = ["yes", "#1", "a: b", "it's", "\"q\"", "[x]", " lead", "ü", "null", "1.0", "a, b"]
+            .map(str::to_owned);
         let yaml = DataYaml::parse(&write(&["train".to_owned()], &names)).unwrap();
         assert_eq!(yaml.names.into_iter().map(|(_, name)| name).collect::<Vec<_>>(), names);
     }

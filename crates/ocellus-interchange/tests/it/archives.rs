@@ -50,7 +50,8 @@ fn a_collection_comes_back_from_every_kind_of_archive() {
         let mut writer = Writer::new(Format::Folder, sink, WriteOptions::default()).unwrap();
         for (id, bytes) in [("a", &b"first"[..]), ("b", &[7; 300_000])] {
             let concepts = vec![ConceptValue::positive("dög")];
-            let item = Item { id: id.to_owned(), file_name: format!("{id}.bmp"), concepts, ..Item::default() };
+            let item =
+                Item { id: id.to_owned(), file_name: format!("{id}.bmp"), concepts, ..Item::default() };
             writer.item(&item, Some(&mut &*bytes)).unwrap();
         }
         writer.finish().unwrap();
@@ -80,7 +81,12 @@ fn paths_that_leave_the_archive_are_refused() {
         assert!(matches!(safe_path(name, &Limits::default()), Err(Error::Unsafe { .. })), "{name}");
         // The zip writer may clean a name on its own; whatever it wrote must not lead outside.
         if let Ok(files) = open(raw_zip(&[(name, b"x")]), Limits::default()) {
-            assert!(files.entries().iter().all(|entry| !entry.path.contains("..") && !entry.path.starts_with('/')));
+            assert!(
+                files
+                    .entries()
+                    .iter()
+                    .all(|entry| !entry.path.contains("..") && !entry.path.starts_with('/'))
+            );
         }
     }
     // Names of the same length, put into the finished bytes, as an attacker would.
@@ -156,7 +162,9 @@ fn damage_is_found_and_garbage_is_no_panic() {
     bytes[40] ^= 0xff;
     if let Ok(files) = open(bytes, Limits::default()) {
         let mut out = Vec::new();
-        assert!(files.open("a.jpg").map(|mut file| file.read_to_end(&mut out)).is_ok_and(|read| read.is_err()));
+        assert!(
+            files.open("a.jpg").map(|mut file| file.read_to_end(&mut out)).is_ok_and(|read| read.is_err())
+        );
     }
     for garbage in [&b""[..], b"PK\x03\x04 nothing", b"\x1f\x8bnothing", b"no archive at all"] {
         assert!(open(garbage.to_vec(), Limits::default()).is_err());

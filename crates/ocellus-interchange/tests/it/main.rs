@@ -1,5 +1,7 @@
 //! Tests of the formats through the public interface.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod archives;
 mod properties;
 mod round_trips;

@@ -26,8 +26,12 @@ fn bitmap() -> impl Strategy<Value = Bitmap> {
 fn shape() -> impl Strategy<Value = Shape> {
     let point = || (fraction(), fraction()).prop_map(|(x, y)| Point { x, y });
     prop_oneof![
-        (fraction(), fraction(), fraction(), fraction())
-            .prop_map(|(left, top, right, bottom)| Shape::Box { left, top, right, bottom }),
+        (fraction(), fraction(), fraction(), fraction()).prop_map(|(left, top, right, bottom)| Shape::Box {
+            left,
+            top,
+            right,
+            bottom
+        }),
         proptest::collection::vec(proptest::collection::vec(point(), 3..6), 1..3)
             .prop_map(|rings| Shape::Polygon { rings }),
         point().prop_map(|Point { x, y }| Shape::Point { x, y }),

@@ -10,7 +10,8 @@ fn map(value: serde_json::Value) -> JsonMap {
 }
 
 fn mask() -> Shape {
-    let inside = (0..200 * 100).map(|i| i % 200 >= 50 && i % 200 < 81 && i / 200 > 10 && (i / 200 + i) % 7 > 1);
+    let inside =
+        (0..200 * 100).map(|i| i % 200 >= 50 && i % 200 < 81 && i / 200 > 10 && (i / 200 + i) % 7 > 1);
     Bitmap { width: 200, height: 100, inside: inside.collect() }.into_shape()
 }
 
@@ -19,6 +20,7 @@ fn with_value(name: &str, value: f32) -> ConceptValue {
 }
 
 /// Items that use everything the model has. Coordinates are whole pixels of 200 x 100.
+#[expect(clippy::too_many_lines, reason = "a table of data")]
 fn everything() -> Vec<(Item, Option<Vec<u8>>)> {
     let dog = || vec![with_value("dog", 1.0)];
     let ring = [[0.1, 0.1], [0.5, 0.2], [0.3, 0.9]].map(Point::from).to_vec();
@@ -63,7 +65,12 @@ fn everything() -> Vec<(Item, Option<Vec<u8>>)> {
     let text = Item {
         id: "14".to_owned(),
         content: Content::Text("Zürich, \"it's\"\nfine".to_owned()),
-        spans: vec![Span { id: Some("s".to_owned()), start: 0, end: 6, concepts: vec![with_value("place", 1.0)] }],
+        spans: vec![Span {
+            id: Some("s".to_owned()),
+            start: 0,
+            end: 6,
+            concepts: vec![with_value("place", 1.0)],
+        }],
         ..Item::default()
     };
     let video = Item {
@@ -93,7 +100,12 @@ fn held(row: &Capability, mut item: Item, has_bytes: bool) -> Option<Item> {
     let no_size = matches!(format, Format::Coco | Format::Voc | Format::Cvat) && item.size().is_none();
     let is_text = matches!(item.content, Content::Text(_));
     let no_address = format == Format::Yolo && matches!(item.content, Content::Url(_));
-    if (only_bytes && !has_bytes) || no_size || (is_text && !row.spans) || (!row.tracks && item.id == "15") || no_address {
+    if (only_bytes && !has_bytes)
+        || no_size
+        || (is_text && !row.spans)
+        || (!row.tracks && item.id == "15")
+        || no_address
+    {
         return None;
     }
     if !row.values {
@@ -116,7 +128,10 @@ fn held(row: &Capability, mut item: Item, has_bytes: bool) -> Option<Item> {
             region.metadata.clear();
         }
         if format == Format::Cvat {
-            region.metadata.iter_mut().for_each(|(_, value)| *value = value.to_string().replace('"', "").into());
+            region
+                .metadata
+                .iter_mut()
+                .for_each(|(_, value)| *value = value.to_string().replace('"', "").into());
         }
     }
     if !row.spans {
@@ -167,7 +182,11 @@ fn check(row: &Capability) {
     for (wanted, bytes) in &kept {
         // Formats by folders give the items in the order of their paths.
         let got = trip.items.iter().find(|item| {
-            if row.ids { item.id == wanted.id } else { item.file_name == wanted.file_name && (item.spans.is_empty() == wanted.spans.is_empty()) }
+            if row.ids {
+                item.id == wanted.id
+            } else {
+                item.file_name == wanted.file_name && (item.spans.is_empty() == wanted.spans.is_empty())
+            }
         });
         let got = got.unwrap_or_else(|| panic!("{name}: {} is gone: {:?}", wanted.id, trip.items));
         let mut wanted_here = comparable(row, wanted);
@@ -244,7 +263,7 @@ fn items_of_the_same_file_name_do_not_overwrite_each_other() {
             .iter()
             .map(|item| match &item.content {
                 Content::File(path) => bytes_of(&trip.files, path),
-                other => panic!("{}: {other:?}", format.name()),
+                Content::Absent | Content::Url(_) | Content::Text(_) => panic!("{}: {item:?}", format.name()),
             })
             .collect();
         contents.sort();

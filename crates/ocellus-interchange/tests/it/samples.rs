@@ -36,10 +36,8 @@ fn folders_give_split_and_concept_even_inside_a_wrapping_folder() {
             ("__MACOSX/pets/._1.jpg", ""),
         ],
     );
-    let found: Vec<_> = items
-        .iter()
-        .map(|item| (item.id.as_str(), item.split.as_deref(), names(&item.concepts)))
-        .collect();
+    let found: Vec<_> =
+        items.iter().map(|item| (item.id.as_str(), item.split.as_deref(), names(&item.concepts))).collect();
     assert_eq!(
         found,
         [
@@ -76,19 +74,28 @@ fn coco_is_read_with_categories_at_the_end_and_broken_entries_reported() {
     check_box(&items[0].regions[0], [0.1, 0.1, 0.3, 0.3]);
     let ring = vec![[0.0, 0.0].into(), [0.5, 0.0].into(), [0.5, 0.5].into()];
     assert_eq!(items[0].regions[1].shape, Shape::Polygon { rings: vec![ring] });
-    assert_eq!(items[1].regions[0].shape, Shape::MaskRle { width: 2, height: 3, runs: vec![1, 1, 1, 1, 1, 1] });
+    assert_eq!(
+        items[1].regions[0].shape,
+        Shape::MaskRle { width: 2, height: 3, runs: vec![1, 1, 1, 1, 1, 1] }
+    );
     assert_eq!(items[1].regions[0].metadata["iscrowd"], true);
-    let reasons: Vec<String> = summary.report.skipped.iter().map(|s| format!("{}: {}", s.place, s.reason)).collect();
+    let reasons: Vec<String> =
+        summary.report.skipped.iter().map(|s| format!("{}: {}", s.place, s.reason)).collect();
     assert_eq!(reasons.len(), 3, "{reasons:?}");
-    for (reason, wanted) in reasons.iter().zip(["annotation 4: category 77", "annotation 6: the runs", "annotation 5: its image"]) {
+    for (reason, wanted) in
+        reasons.iter().zip(["annotation 4: category 77", "annotation 6: the runs", "annotation 5: its image"])
+    {
         assert!(reason.contains(wanted), "{reason}");
     }
 }
 
 #[test]
 fn broken_json_is_an_error_that_names_the_file() {
-    for (text, wanted) in [("{\"images\": [{\"id\": 1", "cut off"), ("{]", "key was expected"), ("{\"a\" 1}", "colon")] {
-        let result = read(Format::Coco, &files(&[("c.json", text)]), &ReadOptions::default(), &mut |_| Ok(()));
+    for (text, wanted) in
+        [("{\"images\": [{\"id\": 1", "cut off"), ("{]", "key was expected"), ("{\"a\" 1}", "colon")]
+    {
+        let result =
+            read(Format::Coco, &files(&[("c.json", text)]), &ReadOptions::default(), &mut |_| Ok(()));
         let message = result.unwrap_err().to_string();
         assert!(message.contains("c.json") && message.contains(wanted), "{message}");
     }
@@ -196,7 +203,12 @@ fn a_foreign_csv_is_read_by_its_header_or_by_a_mapping() {
         concepts: Some("Art".to_owned()),
         ..CsvColumns::default()
     };
-    let csv = CsvOptions { columns: Some(columns), delimiter: Some(b';'), concept_separator: Some('|'), ..CsvOptions::default() };
+    let csv = CsvOptions {
+        columns: Some(columns),
+        delimiter: Some(b';'),
+        concept_separator: Some('|'),
+        ..CsvOptions::default()
+    };
     let options = ReadOptions { csv, ..ReadOptions::default() };
     let table = files(&[("t.csv", "Bild;Art;Rest\nhttp://x/1.jpg;Katze|Hund;z\n")]);
     let (items, _) = read_all(Format::Csv, &table, &options);
@@ -246,13 +258,20 @@ fn label_studio_is_read_with_every_kind_of_result() {
     let (items, summary) =
         read_sample(Format::LabelStudio, &[("export.json", &tasks.to_string()), ("set/a.jpg", "")]);
     let item = &items[0];
-    assert_eq!((item.id.as_str(), item.width, &item.content), ("5", Some(200), &Content::File("set/a.jpg".to_owned())));
+    assert_eq!(
+        (item.id.as_str(), item.width, &item.content),
+        ("5", Some(200), &Content::File("set/a.jpg".to_owned()))
+    );
     assert_eq!(names(&item.concepts), ["indoor", "night"]);
     assert_eq!(Some(&item.metadata), json!({"k": "v", "batch": 3}).as_object());
     check_box(&item.regions[0], [0.1, 0.2, 0.4, 0.6]);
     // Turned by 90 degrees about its top left corner (100, 50): 20 x 10 pixels hang down to the left.
     let turned = [[0.5, 0.5], [0.5, 0.7], [0.45, 0.7], [0.45, 0.5]].map(Point::from).to_vec();
-    assert!(is_close(&item.regions[1].shape, &Shape::Polygon { rings: vec![turned] }, 1e-9), "{:?}", item.regions[1]);
+    assert!(
+        is_close(&item.regions[1].shape, &Shape::Polygon { rings: vec![turned] }, 1e-9),
+        "{:?}",
+        item.regions[1]
+    );
     assert_eq!(item.regions[3].shape, Shape::Point { x: 0.25, y: 0.75 });
     assert_eq!(summary.report.n_skipped, 1, "{:?}", summary.report.skipped);
     assert!(summary.report.skipped[0].place.to_string().contains("result e"));
@@ -269,9 +288,13 @@ fn cvat_is_read_with_tags_attributes_and_masks() {
         <mask label="car" occluded="0" rle="1, 2, 1" left="98" top="48" width="2" height="2" z_order="0"></mask>
         <polyline label="car" points="1,1;2,2"/>
       </image><track id="0" label="car"/></annotations>"#;
-    let (items, summary) = read_sample(Format::Cvat, &[("annotations.xml", xml), ("images/Train/sub/a.jpg", "")]);
+    let (items, summary) =
+        read_sample(Format::Cvat, &[("annotations.xml", xml), ("images/Train/sub/a.jpg", "")]);
     let item = &items[0];
-    assert_eq!((item.id.as_str(), item.split.as_deref(), names(&item.concepts)), ("3", Some("train"), vec!["sunny"]));
+    assert_eq!(
+        (item.id.as_str(), item.split.as_deref(), names(&item.concepts)),
+        ("3", Some("train"), vec!["sunny"])
+    );
     assert_eq!(item.content, Content::File("images/Train/sub/a.jpg".to_owned()));
     check_box(&item.regions[0], [0.1, 0.1, 0.2, 0.2]);
     let metadata = json!({"colour": "red", "occluded": "1", "z_order": "2"});
@@ -296,7 +319,8 @@ fn manifest_lines_of_both_clouds_are_read() {
         json!({"x": 1}),
     ];
     let manifest: String = manifest.iter().map(|line| format!("{line}\n")).collect();
-    let (items, summary) = read_sample(Format::GroundTruth, &[("output.manifest", &manifest), ("b/b.jpg", "")]);
+    let (items, summary) =
+        read_sample(Format::GroundTruth, &[("output.manifest", &manifest), ("b/b.jpg", "")]);
     check_box(&items[0].regions[0], [0.1, 0.1, 0.2, 0.2]);
     assert_eq!(items[0].regions[0].concepts[0].value, 0.5);
     assert_eq!((names(&items[1].concepts), items[1].concepts[0].value), (vec!["cat"], 0.75));
@@ -319,7 +343,10 @@ fn manifest_lines_of_both_clouds_are_read() {
 fn json_lines_without_their_header_or_of_a_later_version_are_refused() {
     for header in ["{\"id\":\"a\"}", "{\"format\":\"ocellus-collection\",\"version\":2}", "text"] {
         let collection = files(&[("c.jsonl", header)]);
-        assert!(read(Format::JsonLines, &collection, &ReadOptions::default(), &mut |_| Ok(())).is_err(), "{header}");
+        assert!(
+            read(Format::JsonLines, &collection, &ReadOptions::default(), &mut |_| Ok(())).is_err(),
+            "{header}"
+        );
     }
     let lines = "{\"format\":\"ocellus-collection\",\"version\":1}\n{\"id\":\"a\"}\n{broken\n\n{\"id\":\"b\",\"content\":{\"file\":\"i/b.jpg\"}}\n";
     let (items, summary) = read_sample(Format::JsonLines, &[("sub/c.jsonl", lines)]);
@@ -332,7 +359,9 @@ fn json_lines_without_their_header_or_of_a_later_version_are_refused() {
 fn a_record_over_the_limit_is_reported_or_an_error_and_never_held() {
     let limits = Limits { max_record_bytes: 200, ..Limits::default() };
     let long = "x".repeat(1000);
-    let lines = format!("{{\"format\":\"ocellus-collection\",\"version\":1}}\n{{\"id\":\"{long}\"}}\n{{\"id\":\"b\"}}\n");
+    let lines = format!(
+        "{{\"format\":\"ocellus-collection\",\"version\":1}}\n{{\"id\":\"{long}\"}}\n{{\"id\":\"b\"}}\n"
+    );
     let collection = files(&[("c.jsonl", &lines)]).with_limits(limits.clone());
     let (items, summary) = read_all(Format::JsonLines, &collection, &ReadOptions::default());
     assert_eq!((items.len(), summary.report.n_skipped), (1, 1));
