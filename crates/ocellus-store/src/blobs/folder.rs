@@ -1,11 +1,12 @@
 //! Blobs as files in a directory: `ab/abcdef…`, written aside and renamed into place.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use sha2::{Digest, Sha256};
 
 use super::{BlobEntry, is_hash};
 use crate::{Error, Result};
@@ -56,6 +57,41 @@ impl Folder {
         self.write(&aside, &path, bytes).map_err(|e| {
             drop(fs::remove_file(&aside));
             failed("write", &path, &e)
+        })
+    }
+
+    /// Copies a file aside while hashing it, then renames the copy into place.
+    pub(super) fn put_file(&self, from: &Path) -> Result<String> {
+        let aside = self.root.join(ASIDE).join(uuid::Uuid::new_v4().simple().to_string());
+        let copy = || -> io::Result<String> {
+            let mut source = File::open(from)?;
+            let mut file = File::create_new(&aside)?;
+            let mut hasher = Sha256::new();
+            let mut buffer = vec![0; 1 << 20];
+            loop {
+                let n = source.read(&mut buffer)?;
+                if n == 0 {
+                    break;
+                }
+                hasher.update(&buffer[..n]);
+                file.write_all(&buffer[..n])?;
+            }
+            file.sync_all()?;
+            let hash = hex::encode(hasher.finalize());
+            let path = self.path(&hash);
+            let folder = path.parent().unwrap_or(&self.root);
+            match fs::create_dir(folder) {
+                Ok(()) => File::open(&self.root)?.sync_all()?,
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(e) => return Err(e),
+            }
+            fs::rename(&aside, &path)?;
+            File::open(folder)?.sync_all()?;
+            Ok(hash)
+        };
+        copy().map_err(|e| {
+            drop(fs::remove_file(&aside));
+            failed("keep", from, &e)
         })
     }
 

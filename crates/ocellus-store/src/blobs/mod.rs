@@ -74,6 +74,23 @@ impl Blobs {
         }
     }
 
+    /// Keeps the content of a file, however large, and returns its key. The file stays where it is.
+    pub async fn put_file(&self, path: PathBuf) -> Result<String> {
+        match &*self.place {
+            Place::Folder(folder) => {
+                let folder = folder.clone();
+                blocking(move || folder.put_file(&path)).await
+            }
+            Place::S3(_) => {
+                let read = move || {
+                    let failed = |e| Error::Blob(format!("cannot read {}: {e}", path.display()));
+                    std::fs::read(&path).map(Bytes::from).map_err(failed)
+                };
+                self.put(blocking(read).await?).await
+            }
+        }
+    }
+
     /// The bytes under a key, or `None`. Fails when they are no longer those that were put.
     pub async fn get(&self, hash: &str) -> Result<Option<Bytes>> {
         if !is_hash(hash) {
