@@ -25,6 +25,8 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, name: "resources", sql: include_str!("../migrations/0002_resources.sql") },
     Migration { version: 3, name: "annotations", sql: include_str!("../migrations/0003_annotations.sql") },
     Migration { version: 4, name: "datasets", sql: include_str!("../migrations/0004_datasets.sql") },
+    Migration { version: 5, name: "media", sql: include_str!("../migrations/0005_media.sql") },
+    Migration { version: 6, name: "accounts", sql: include_str!("../migrations/0006_accounts.sql") },
     Migration { version: 8, name: "concept words", sql: include_str!("../migrations/0008_concept_words.sql") },
 ];
 

@@ -53,6 +53,12 @@ impl Tx<'_> {
         self.select_one("accounts", &sql, &[id.into()], from_row)
     }
 
+    /// Writes an account's name and address; false when there is none.
+    pub fn update_account(&self, account: &Account) -> Result<bool> {
+        let sql = "UPDATE accounts SET name = ?2, email = ?3 WHERE id = ?1";
+        Ok(self.exec(sql, &[(&account.id).into(), (&account.name).into(), (&account.email).into()])? > 0)
+    }
+
     /// The account with this UUID.
     pub fn account_by_uuid(&self, uuid: &str) -> Result<Option<Account>> {
         let sql = format!("SELECT {COLUMNS} FROM accounts WHERE uuid = ?1");

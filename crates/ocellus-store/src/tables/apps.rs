@@ -53,6 +53,10 @@ const ROWS_OF_AN_APP: &[(&str, &str)] = &[
     ("dataset_inputs", "dataset_uid, input_id"),
     ("dataset_items", "version_uid, input_id"),
     ("dataset_exports", "version_uid, format"),
+    ("collaborators", "id"),
+    ("renditions", "input_id, size"),
+    ("video_frames", "input_id, model_version_id, idx"),
+    ("upload_parts", "upload_id, range_start"),
     ("counters", "name"),
     ("access_keys", "id"),
 ];
