@@ -61,8 +61,9 @@ fn commands(url: &str, data_dir: &Path, first: &FirstKey) -> [String; 3] {
     let (key, local) = (&first.api_key, format!("{program} --data-dir {}", absolute(data_dir)));
     [
         format!(
-            "curl -s {url}/v2/models/general-image-recognition/outputs -H 'Authorization: Key {key}' \
-             -d '{{\"inputs\":[{{\"data\":{{\"image\":{{\"base64\":\"'$(base64 < {sample} | tr -d '\\n')'\"}}}}}}]}}'"
+            // Through a pipe: a photograph is longer than an argument may be.
+            "(printf '{{\"inputs\":[{{\"data\":{{\"image\":{{\"base64\":\"'; base64 < {sample}; printf '\"}}}}}}]}}') | tr -d '\\n' | \
+             curl -s {url}/v2/models/general-image-recognition/outputs -H 'Authorization: Key {key}' -d @-"
         ),
         format!("{program} predict {sample}"),
         format!("{local} index {folder} && {local} search {sample}"),

@@ -9,6 +9,7 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use http::{HeaderMap, StatusCode, header};
+use ocellus_core::bootstrap::FIRST_USER;
 use ocellus_core::{Error, Platform};
 use ocellus_http::RouteInfo;
 use serde_json::{Value, json};
@@ -67,7 +68,7 @@ async fn get_index(headers: HeaderMap) -> Response {
     let links = [
         ("/docs", "every route"),
         ("/readyz", "whether database, runtime and models are ready"),
-        ("/metrics", "figures for Prometheus"),
+        ("/metrics", "figures for Prometheus, with a key of the first account"),
         ("/version", "the version"),
     ];
     let title = concat!("Ocellus ", env!("CARGO_PKG_VERSION"));
@@ -140,11 +141,27 @@ async fn get_readyz(State(pages): State<Pages>) -> (StatusCode, Json<Value>) {
     (status, Json(body))
 }
 
-async fn get_metrics(State(pages): State<Pages>) -> Response {
+/// Figures cover every account, so that only the operator's keys open them: those of the account of the first start.
+async fn get_metrics(State(pages): State<Pages>, headers: HeaderMap) -> Response {
+    if !is_operator(&pages.platform, &headers).await {
+        let text = "a key of the first account is needed: Authorization: Bearer KEY\n";
+        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer")], text).into_response();
+    }
     let stats = pages.platform.engine().stats();
     metrics::gauge!("ocellus_engine_models_loaded").set(stats.n_loaded as f64);
     metrics::gauge!("ocellus_engine_models_bytes").set(stats.loaded_bytes as f64);
     metrics::gauge!("ocellus_engine_waiting").set(stats.n_waiting as f64);
     let kind = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
     (kind, pages.recorder.render()).into_response()
+}
+
+async fn is_operator(platform: &Platform, headers: &HeaderMap) -> bool {
+    let shown = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let secret = shown.and_then(|text| text.strip_prefix("Bearer ").or_else(|| text.strip_prefix("Key ")));
+    match secret {
+        Some(secret) => {
+            platform.authenticate(secret.trim()).await.is_ok_and(|caller| caller.account_id == FIRST_USER)
+        }
+        None => false,
+    }
 }

@@ -62,7 +62,7 @@ fn health_metrics_and_unknown_paths_are_answered() {
         ("/version", 200, "\"Version\""),
         ("/", 200, "/docs"),
         ("/docs", 200, "/v2/inputs"),
-        ("/metrics", 200, "ocellus_http_requests_total"),
+        ("/metrics", 401, "a key of the first account"),
         ("/nowhere", 404, "there is no such path"),
         ("/2/tasks", 403, "\"error_code\":11036"),
         ("/api/v1/items", 401, "No permission to access this resource"),
@@ -72,6 +72,13 @@ fn health_metrics_and_unknown_paths_are_answered() {
         let (found, answer) = server.get(path);
         assert_eq!(found, status, "{path}: {answer}");
         assert!(answer.contains(part), "{path}: {answer}");
+    }
+    let key = place.first_key("data")["api_key"].as_str().unwrap().to_owned();
+    for scheme in ["Bearer", "Key"] {
+        let (status, answer) =
+            server.send("GET", "/metrics", &[("authorization", &format!("{scheme} {key}"))]);
+        assert_eq!(status, 200, "{answer}");
+        assert!(answer.contains("ocellus_http_requests_total"), "{answer}");
     }
     let (status, answer) = server.get("/readyz");
     assert_eq!(status == 200, answer.contains("\"ready\":true"), "{answer}");
