@@ -23,7 +23,8 @@ pub async fn post_model_outputs(cx: Cx, req: PostModelOutputsRequest) -> Result<
         false => predict::run(&app, &spec, subjects, &options).await?,
     };
     let results = places.fill(results).into_iter().zip(echo);
-    let outputs: Vec<Output> = results.map(|(result, input)| output(&cx, &spec, input, result)).collect();
+    let asked = options.language.is_some();
+    let outputs: Vec<Output> = results.map(|(result, input)| output(&cx, &spec, input, result, asked)).collect();
     let status = overall(&cx, &outputs);
     Ok(MultiOutputResponse { status: Some(status), outputs, ..Default::default() })
 }
@@ -83,12 +84,19 @@ fn echo(input: &Input) -> Input {
     Input { id: input.id.clone(), data, ..Default::default() }
 }
 
-fn output(cx: &Cx, spec: &ModelSpec, mut input: Input, result: Result<Prediction>) -> Output {
+/// `says_language`: concepts tell the language of their names, because one was asked for.
+fn output(
+    cx: &Cx,
+    spec: &ModelSpec,
+    mut input: Input,
+    result: Result<Prediction>,
+    says_language: bool,
+) -> Output {
     if input.id.is_empty() {
         input.id = cx.platform.ids().id();
     }
     let (status, data) = match result {
-        Ok(prediction) => (cx.status(Code::Success), Some(to_wire(cx, prediction))),
+        Ok(prediction) => (cx.status(Code::Success), Some(to_wire(cx, prediction, says_language))),
         Err(error) => {
             error.log();
             (inputs::item_status(cx, &error), None)
@@ -116,12 +124,13 @@ fn overall(cx: &Cx, outputs: &[Output]) -> Status {
     }
 }
 
-fn to_wire(cx: &Cx, prediction: Prediction) -> Data {
+fn to_wire(cx: &Cx, prediction: Prediction, says_language: bool) -> Data {
     match prediction {
         Prediction::Concepts(concepts) => {
             let concepts = concepts.into_iter().map(|scored| Concept {
                 id: scored.concept_id,
                 name: scored.name,
+                language: if says_language { scored.language } else { String::new() },
                 value: scored.probability,
                 app_id: PUBLIC_APP.to_owned(),
                 // A field that the first generation's clients do not know.

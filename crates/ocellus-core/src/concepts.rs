@@ -1,11 +1,16 @@
 //! Concepts: the words an app's inputs are labelled with.
 
+pub mod counts;
+pub mod graphs;
+pub mod languages;
+pub mod relations;
 #[cfg(test)]
 mod tests;
 
 use ocellus_store as store;
 
 use crate::accounts::check_id;
+use crate::catalog::OWN_LANGUAGE;
 use crate::{AppCtx, Error, JsonMap, Page, PatchAction, Resource, Result};
 
 /// A concept.
@@ -68,6 +73,8 @@ pub struct ConceptQuery {
     pub language: Option<String>,
     /// Whether the public models' concepts are searched too.
     pub public: bool,
+    /// Whether the app's own concepts are left out.
+    pub without_own: bool,
 }
 
 impl From<store::Concept> for Concept {
@@ -189,23 +196,44 @@ pub async fn patch(app: &AppCtx, patches: Vec<ConceptPatch>, action: PatchAction
     Ok(rows.into_iter().map(Concept::from).collect())
 }
 
-/// Finds concepts by name, the app's own before the public ones.
+/// Finds concepts by name, the app's own before the public ones; those found by another word for them come last.
+/// With a language, only names in that language count, and the concepts come with those names.
 pub async fn search(app: &AppCtx, query: ConceptQuery, page: Page) -> Result<Vec<Concept>> {
     let page = page.check()?;
     let pattern = if query.name.is_empty() { "*".to_owned() } else { query.name };
     let language = query.language.filter(|language| !language.is_empty());
     let n_wanted = usize::try_from(page.offset() + page.limit()).unwrap_or(usize::MAX);
     let mut found = Vec::new();
-    if !app.is_public() {
+    if !app.is_public() && !query.without_own {
         found = search_own(app, pattern.clone(), language.clone(), n_wanted).await?;
+        if let Some(language) = &language {
+            found.extend(languages::search_own(app, pattern.clone(), language.clone(), n_wanted).await?);
+        }
     }
     if query.public || app.is_public() {
-        let fits = |concept: &Concept| {
-            matches(&pattern, &concept.name) && language.as_ref().is_none_or(|code| *code == concept.language)
-        };
-        found.extend(public_concepts(app).filter(fits));
+        found.extend(search_public(app, &pattern, language.as_deref()));
     }
     Ok(cut(found.into_iter(), page))
+}
+
+/// Public concepts by their names in a language (their own if none is given), then by synonyms.
+fn search_public(app: &AppCtx, pattern: &str, language: Option<&str>) -> Vec<Concept> {
+    let words = app.platform().catalog().words();
+    let language = language.unwrap_or(OWN_LANGUAGE);
+    let (mut found, mut by_synonym) = (Vec::new(), Vec::new());
+    for mut concept in public_concepts(app) {
+        if language != OWN_LANGUAGE {
+            let Some((language, name)) = words.name(&concept.id, language) else { continue };
+            (concept.name, concept.language) = (name.to_owned(), language.to_owned());
+        }
+        if matches(pattern, &concept.name) {
+            found.push(concept);
+        } else if words.synonyms(&concept.id, language).any(|name| matches(pattern, name)) {
+            by_synonym.push(concept);
+        }
+    }
+    found.append(&mut by_synonym);
+    found
 }
 
 async fn search_own(
@@ -234,9 +262,9 @@ async fn search_own(
     Ok(rows.into_iter().map(Concept::from).collect())
 }
 
-fn cut(concepts: impl Iterator<Item = Concept>, page: Page) -> Vec<Concept> {
+fn cut<T>(things: impl Iterator<Item = T>, page: Page) -> Vec<T> {
     let skip = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-    concepts.skip(skip).take(page.per_page as usize).collect()
+    things.skip(skip).take(page.per_page as usize).collect()
 }
 
 /// The concepts of the general public model.
@@ -245,7 +273,7 @@ fn public_concepts(app: &AppCtx) -> impl Iterator<Item = Concept> + '_ {
     model.labels.concepts.iter().map(|concept| Concept {
         id: concept.id.clone(),
         name: concept.name.clone(),
-        language: "en".to_owned(),
+        language: OWN_LANGUAGE.to_owned(),
         definition: String::new(),
         metadata: JsonMap::new(),
         public: true,

@@ -106,7 +106,7 @@ impl Labels {
 }
 
 /// The rows below the header with their numbers, split into columns; blank lines and comments are left out.
-fn rows(table: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
+pub(super) fn rows(table: &str) -> impl Iterator<Item = (usize, Vec<&str>)> {
     table
         .lines()
         .enumerate()

@@ -2,6 +2,7 @@
 
 mod labels;
 mod manifest;
+mod words;
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -13,6 +14,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
 pub use labels::{Labels, PublicConcept};
+pub use words::{OWN_LANGUAGE, Predicate, Words};
 
 use crate::engine::ModelFile;
 use crate::{Error, Result};
@@ -23,6 +25,12 @@ const MANIFEST: &str = include_str!("../../../../models/manifest.toml");
 const TABLES: [(&str, &str); 2] = [
     ("labels/general.tsv", include_str!("../../../../models/labels/general.tsv")),
     ("labels/groups.tsv", include_str!("../../../../models/labels/groups.tsv")),
+];
+/// Names in other languages, synonyms and relations of the general model's concepts.
+const WORDS: [&str; 3] = [
+    include_str!("../../../../models/labels/names.tsv"),
+    include_str!("../../../../models/labels/synonyms.tsv"),
+    include_str!("../../../../models/labels/relations.tsv"),
 ];
 /// When the models were first published with this product: 2026-11-24. Clients want to see a date that does not move.
 const PUBLISHED_AT_US: i64 = 1_795_478_400_000_000;
@@ -110,6 +118,7 @@ pub struct Catalog {
     models: Vec<Arc<ModelSpec>>,
     general: usize,
     embedding: usize,
+    words: Words,
 }
 
 impl Catalog {
@@ -142,7 +151,27 @@ impl Catalog {
             general: position(ModelTask::Concepts)?,
             embedding: position(ModelTask::Embedding)?,
             models,
+            words: Words::parse(WORDS[0], WORDS[1], WORDS[2])?,
         })
+    }
+
+    /// The general model's concept with this id, or else with this name: its own, or one in `language`, or a synonym.
+    pub fn concept(&self, id: &str, name: &str, language: Option<&str>) -> Option<&PublicConcept> {
+        let labels = &self.general().labels;
+        if let Some(idx) = labels.find(id, name) {
+            return Some(&labels.concepts[idx]);
+        }
+        if !id.is_empty() {
+            return None;
+        }
+        let language = language.filter(|code| !code.is_empty()).unwrap_or(OWN_LANGUAGE);
+        let found = self.words.ids_of(name, language).find_map(|id| labels.by_id(id));
+        found.or_else(|| self.words.ids_of(name, OWN_LANGUAGE).find_map(|id| labels.by_id(id)))
+    }
+
+    /// The words of the general model's concepts.
+    pub fn words(&self) -> &Words {
+        &self.words
     }
 
     /// The model with this id, alias or name.

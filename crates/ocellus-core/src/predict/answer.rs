@@ -5,7 +5,7 @@ use ocellus_algo::nn::Tensor;
 use ocellus_algo::{color, embed, fingerprint, focus, preprocess};
 
 use super::{ConceptSelector, PredictOptions, Prediction, Scored, open_image};
-use crate::catalog::{Labels, ModelSpec, ModelTask};
+use crate::catalog::{Labels, ModelSpec, ModelTask, OWN_LANGUAGE};
 use crate::{CropBox, Error, Platform, Result};
 
 /// The most concepts one answer may hold.
@@ -52,6 +52,7 @@ impl Wanted {
                 Scored {
                     concept_id: concept.id.clone(),
                     name: concept.name.clone(),
+                    language: OWN_LANGUAGE.to_owned(),
                     probability: probabilities[idx],
                 }
             })

@@ -57,7 +57,7 @@ pub struct PredictOptions {
     pub min_value: f32,
     /// Only these concepts; empty means all.
     pub select: Vec<ConceptSelector>,
-    /// Language of the names; only `en` is there, anything else falls back to it.
+    /// Language of the names; a concept without a name in it falls back to English, and says so.
     pub language: Option<String>,
 }
 
@@ -74,6 +74,8 @@ pub struct Scored {
     pub concept_id: String,
     /// Concept name.
     pub name: String,
+    /// Language of the name.
+    pub language: String,
     /// 0 to 1.
     pub probability: f32,
 }
@@ -101,14 +103,40 @@ pub async fn run(
     inputs: Vec<PredictInput>,
     options: &PredictOptions,
 ) -> Result<Vec<Result<Prediction>>> {
-    let wanted = &Wanted::new(model, options)?;
+    let wanted = &Wanted::new(model, &in_own_names(app.platform(), options))?;
     let answers = futures_util::stream::iter(inputs).map(|input| async move {
         match &input.subject {
             Subject::Source(source) => one(app.platform(), model, source, input.crop, wanted).await,
             Subject::Input(id) => stored::predict(app, model, id, input.crop, wanted).await,
         }
     });
-    Ok(answers.buffered(AT_ONCE).collect().await)
+    let mut answers: Vec<Result<Prediction>> = answers.buffered(AT_ONCE).collect().await;
+    if let Some(language) = &options.language {
+        answers.iter_mut().flatten().for_each(|answer| name_in(app.platform(), language, answer));
+    }
+    Ok(answers)
+}
+
+/// The options with concepts that are selected by a name in their language named by their ids.
+fn in_own_names(platform: &Platform, options: &PredictOptions) -> PredictOptions {
+    let mut options = options.clone();
+    let language = options.language.as_deref();
+    for one in options.select.iter_mut().filter(|one| one.id.is_empty()) {
+        if let Some(concept) = platform.catalog().concept("", &one.name, language) {
+            one.id.clone_from(&concept.id);
+        }
+    }
+    options
+}
+
+/// Gives concepts their names in a language, where there are such.
+fn name_in(platform: &Platform, language: &str, answer: &mut Prediction) {
+    let Prediction::Concepts(concepts) = answer else { return };
+    for scored in concepts {
+        if let Some((language, name)) = platform.catalog().words().name(&scored.concept_id, language) {
+            (scored.name, scored.language) = (name.to_owned(), language.to_owned());
+        }
+    }
 }
 
 /// Runs a public model over one image that belongs to no app.

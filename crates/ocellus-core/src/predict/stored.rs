@@ -4,7 +4,7 @@ use ocellus_algo::color::DominantColor;
 
 use super::answer::{self, Wanted};
 use super::{KEPT_CONCEPTS, Prediction, Scored, bytes_of};
-use crate::catalog::{ModelSpec, ModelTask};
+use crate::catalog::{ModelSpec, ModelTask, OWN_LANGUAGE};
 use crate::inputs::{self, Input, InputState};
 use crate::{AppCtx, CropBox, Error, Resource, Result, Source};
 
@@ -71,7 +71,8 @@ async fn known_concepts(
     }
     let scored = rows.into_iter().filter_map(|row| {
         let name = model.labels.by_id(&row.concept_id)?.name.clone();
-        Some(Scored { concept_id: row.concept_id, name, probability: row.value as f32 })
+        let language = OWN_LANGUAGE.to_owned();
+        Some(Scored { concept_id: row.concept_id, name, language, probability: row.value as f32 })
     });
     let likely = scored.filter(|concept| concept.probability >= wanted.min_value);
     Ok(Some(likely.take(wanted.max_concepts).collect()))

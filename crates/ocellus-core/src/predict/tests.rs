@@ -138,6 +138,7 @@ async fn what_is_kept_with_an_input_is_what_the_model_would_say() {
         labels: vec![],
         metadata: JsonMap::from_iter([("a".to_owned(), json!(1))]),
         geo: None,
+        parts: Default::default(),
     };
     inputs::create(&app, vec![new]).await.unwrap().remove(0).unwrap();
     test.settle().await;
@@ -176,6 +177,7 @@ async fn a_picture_is_searched_for_by_its_looks() {
             labels: vec![],
             metadata: JsonMap::new(),
             geo: None,
+            parts: Default::default(),
         };
         inputs::create(&app, vec![new]).await.unwrap().remove(0).unwrap();
     }

@@ -77,6 +77,13 @@ impl Tx<'_> {
         Ok(())
     }
 
+    /// Takes a name away, if it is there.
+    pub fn delete_concept_name(&self, app_uid: &str, concept_id: &str, language: &str) -> Result<()> {
+        let sql = "DELETE FROM concept_names WHERE app_uid = ?1 AND concept_id = ?2 AND language = ?3";
+        self.exec(sql, &[app_uid.into(), concept_id.into(), language.into()])?;
+        Ok(())
+    }
+
     /// A concept's name in a language.
     pub fn concept_name(&self, app_uid: &str, concept_id: &str, language: &str) -> Result<Option<ConceptName>> {
         let sql = format!(

@@ -284,7 +284,7 @@ impl Tx<'_> {
         for (list, vals) in id_chunks(ids, 2) {
             let mut params = vec![app_uid.into()];
             params.extend(vals);
-            for table in ["labels", "annotations", "annotation_tracks", "task_assignments", "predictions", "dataset_inputs"] {
+            for table in ["labels", "annotations", "annotation_tracks", "task_assignments", "predictions", "dataset_inputs", "renditions", "video_frames"] {
                 let sql = format!("DELETE FROM {table} WHERE app_uid = ?1 AND input_id IN ({list})");
                 self.exec(&sql, &params)?;
             }
@@ -297,7 +297,7 @@ impl Tx<'_> {
     /// Like [`Tx::delete_inputs`] for all inputs of the app.
     pub fn delete_all_inputs(&self, app_uid: &str) -> Result<u64> {
         self.delete_all_vectors(app_uid)?;
-        for table in ["labels", "annotations", "annotation_tracks", "task_assignments", "predictions", "dataset_inputs"] {
+        for table in ["labels", "annotations", "annotation_tracks", "task_assignments", "predictions", "dataset_inputs", "renditions", "video_frames"] {
             self.exec(&format!("DELETE FROM {table} WHERE app_uid = ?1"), &[app_uid.into()])?;
         }
         self.exec("DELETE FROM inputs WHERE app_uid = ?1", &[app_uid.into()])
@@ -364,7 +364,9 @@ impl Tx<'_> {
     pub fn blob_in_use(&self, hash: &str) -> Result<bool> {
         let sql = "SELECT 1 FROM inputs WHERE blob = ?1 UNION ALL SELECT 1 FROM inputs WHERE thumb = ?1 \
                    UNION ALL SELECT 1 FROM dataset_items WHERE blob = ?1 \
-                   UNION ALL SELECT 1 FROM dataset_exports WHERE blob = ?1 LIMIT 1";
+                   UNION ALL SELECT 1 FROM dataset_exports WHERE blob = ?1 \
+                   UNION ALL SELECT 1 FROM renditions WHERE blob = ?1 \
+                   UNION ALL SELECT 1 FROM upload_parts WHERE blob = ?1 LIMIT 1";
         // PostgreSQL reads a bare 1 as a 4-byte integer; the row's presence is all that matters.
         Ok(!self.select("inputs", sql, &[hash.into()], |_| Ok(()))?.is_empty())
     }

@@ -194,6 +194,20 @@ impl Tx<'_> {
         Ok(self.select_one("task_assignments", sql, &params, map)?.unwrap_or((0, 0, 0)))
     }
 
+    /// How many inputs of a task each reviewer has decided on.
+    pub fn count_task_reviews(
+        &self,
+        app_uid: &str,
+        task_id: &str,
+        decided: [&str; 2],
+    ) -> Result<Vec<(String, i64)>> {
+        let sql = "SELECT reviewer_id, COUNT(DISTINCT input_id) FROM task_assignments \
+                   WHERE app_uid = ?1 AND task_id = ?2 AND status IN (?3, ?4) AND reviewer_id <> '' \
+                   GROUP BY reviewer_id ORDER BY reviewer_id";
+        let params = [app_uid.into(), task_id.into(), decided[0].into(), decided[1].into()];
+        self.select("task_assignments", sql, &params, |row| Ok((row.text()?, row.int()?)))
+    }
+
     /// Removes all assignments of a task; returns how many went.
     pub fn delete_task_assignments(&self, app_uid: &str, task_id: &str) -> Result<u64> {
         let sql = "DELETE FROM task_assignments WHERE app_uid = ?1 AND task_id = ?2";
