@@ -210,7 +210,7 @@ fn named(tx: &store::Tx<'_>, row: store::Key) -> Result<Key> {
     Ok(from_row(row, app_id))
 }
 
-fn from_row(row: store::Key, app_id: Option<String>) -> Key {
+pub(crate) fn from_row(row: store::Key, app_id: Option<String>) -> Key {
     Key {
         id: row.id,
         user_id: row.account_id,

@@ -21,6 +21,7 @@ pub mod keys;
 pub mod media;
 mod merge;
 pub mod models;
+pub mod modules;
 pub mod page;
 pub mod platform;
 pub mod predict;

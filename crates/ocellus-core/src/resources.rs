@@ -133,7 +133,7 @@ impl From<&AccountCtx> for Shelf {
 }
 
 impl Shelf {
-    /// The shelf of what belongs to one thing of this owner. The thing is not looked for; see [`create_if`].
+    /// The shelf of what belongs to one thing of this owner. The thing itself is not looked for.
     #[must_use]
     pub fn within(&self, parent: &str) -> Self {
         Self { parent: parent.to_owned(), ..self.clone() }
@@ -180,7 +180,7 @@ pub async fn create<D: Document>(shelf: &Shelf, new: Vec<New<D>>) -> Result<Vec<
 }
 
 /// Adds documents if `allowed`, called in the same transaction with the owner's uid, has nothing against it.
-pub async fn create_if<D: Document>(
+pub(crate) async fn create_if<D: Document>(
     shelf: &Shelf,
     new: Vec<New<D>>,
     allowed: impl Fn(&store::Tx<'_>, &str) -> Result<()> + Send + Sync + 'static,
@@ -209,7 +209,8 @@ pub async fn create_if<D: Document>(
     rows.into_iter().map(stored).collect()
 }
 
-fn row_of<D: Document>(shelf: &Shelf, new: New<D>) -> Result<store::Resource> {
+/// A document as a row that is not yet written.
+pub(crate) fn row_of<D: Document>(shelf: &Shelf, new: New<D>) -> Result<store::Resource> {
     let id = new.id.filter(|id| !id.is_empty()).unwrap_or_else(|| shelf.platform.ids().id());
     check_id(&format!("{}.id", D::FIELD), &id)?;
     new.doc.check()?;
@@ -332,7 +333,7 @@ pub async fn patch<D: Document>(
 ) -> Result<Vec<Stored<D>>> {
     check_number::<D>(patches.len())?;
     let (ids, patches): (Vec<_>, Vec<_>) = patches.into_iter().unzip();
-    let change = move |at: usize, doc: &mut D| {
+    let change = move |_: &store::Tx<'_>, at: usize, doc: &mut D| {
         let mut json = to_json(doc)?;
         action.apply_to_fields(&mut json, &patches[at]);
         *doc = serde_json::from_value(Value::Object(json)).map_err(|error| {
@@ -349,14 +350,23 @@ pub async fn change<D: Document>(
     id: &str,
     change: impl Fn(&mut D) -> Result<()> + Send + Sync + 'static,
 ) -> Result<Stored<D>> {
-    let changed = change_each(shelf, vec![id.to_owned()], move |_, doc| change(doc)).await?;
+    change_with(shelf, id, move |_, doc| change(doc)).await
+}
+
+/// Like [`change`], by a function that may write more in the same transaction.
+pub(crate) async fn change_with<D: Document>(
+    shelf: &Shelf,
+    id: &str,
+    change: impl Fn(&store::Tx<'_>, &mut D) -> Result<()> + Send + Sync + 'static,
+) -> Result<Stored<D>> {
+    let changed = change_each(shelf, vec![id.to_owned()], move |tx, _, doc| change(tx, doc)).await?;
     changed.into_iter().next().ok_or_else(|| missing::<D>(id))
 }
 
 async fn change_each<D: Document>(
     shelf: &Shelf,
     ids: Vec<String>,
-    change: impl Fn(usize, &mut D) -> Result<()> + Send + Sync + 'static,
+    change: impl Fn(&store::Tx<'_>, usize, &mut D) -> Result<()> + Send + Sync + 'static,
 ) -> Result<Vec<Stored<D>>> {
     shelf.check_writable()?;
     let shelf = Arc::new(shelf.clone());
@@ -367,7 +377,7 @@ async fn change_each<D: Document>(
         for (at, id) in ids.iter().enumerate() {
             let row = tx.resource(&by.owner_uid, D::KIND, &by.parent, id)?;
             let mut thing = stored::<D>(row.clone().ok_or_else(|| missing::<D>(id))?)?;
-            change(at, &mut thing.doc)?;
+            change(tx, at, &mut thing.doc)?;
             thing.doc.check()?;
             thing.modified_at_us = now_us;
             if let Some(mut row) = row {
@@ -388,11 +398,11 @@ pub async fn delete<D: Document>(shelf: &Shelf, ids: &[impl AsRef<str>]) -> Resu
     delete_with::<D>(shelf, ids, |_, _, _| Ok(())).await
 }
 
-/// Deletes documents and, in the same transaction, whatever `along` deletes for each owner uid and id.
-pub async fn delete_with<D: Document>(
+/// Deletes documents and, in the same transaction, whatever `along` deletes for each, given the owner's uid.
+pub(crate) async fn delete_with<D: Document>(
     shelf: &Shelf,
     ids: &[impl AsRef<str>],
-    along: impl Fn(&store::Tx<'_>, &str, &str) -> Result<()> + Send + Sync + 'static,
+    along: impl Fn(&store::Tx<'_>, &str, &Stored<D>) -> Result<()> + Send + Sync + 'static,
 ) -> Result<()> {
     shelf.check_writable()?;
     check_number::<D>(ids.len())?;
@@ -400,10 +410,10 @@ pub async fn delete_with<D: Document>(
     let ids: Vec<String> = ids.iter().map(|id| id.as_ref().to_owned()).collect();
     let write = move |tx: &mut store::Tx<'_>| {
         for id in &ids {
-            if tx.delete_resources(&owner_uid, D::KIND, &parent, &[id])? == 0 {
-                return Err(missing::<D>(id));
-            }
-            along(tx, &owner_uid, id)?;
+            let row = tx.resource(&owner_uid, D::KIND, &parent, id)?;
+            let gone = stored::<D>(row.ok_or_else(|| missing::<D>(id))?)?;
+            tx.delete_resources(&owner_uid, D::KIND, &parent, &[id])?;
+            along(tx, &owner_uid, &gone)?;
         }
         Ok::<_, Error>(())
     };
@@ -421,7 +431,6 @@ pub async fn delete_all<D: Document>(shelf: &Shelf) -> Result<u64> {
 }
 
 /// Whether an owner has a document, for checks within a transaction.
-#[expect(dead_code, reason = "the first kind with parents uses it")]
 pub(crate) fn exists<D: Document>(tx: &store::Tx<'_>, owner_uid: &str, id: &str) -> Result<()> {
     match tx.resource(owner_uid, D::KIND, "", id)? {
         Some(_) => Ok(()),
@@ -429,7 +438,18 @@ pub(crate) fn exists<D: Document>(tx: &store::Tx<'_>, owner_uid: &str, id: &str)
     }
 }
 
-fn stored<D: Document>(row: store::Resource) -> Result<Stored<D>> {
+/// The owner's document with this id, for use within a transaction.
+pub(crate) fn find<D: Document>(
+    tx: &store::Tx<'_>,
+    owner_uid: &str,
+    parent: &str,
+    id: &str,
+) -> Result<Option<Stored<D>>> {
+    tx.resource(owner_uid, D::KIND, parent, id)?.map(stored).transpose()
+}
+
+/// A row read by the store's own methods as a document.
+pub(crate) fn stored<D: Document>(row: store::Resource) -> Result<Stored<D>> {
     let doc = serde_json::from_value(Value::Object(row.doc))
         .map_err(|error| Error::internal(anyhow::anyhow!("{} '{}' cannot be read: {error}", D::NOUN, row.id)))?;
     Ok(Stored {
