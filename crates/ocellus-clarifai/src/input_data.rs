@@ -4,13 +4,14 @@ use bytes::Bytes;
 use ocellus_core::inputs::{InputPatch, NewInput, NewLabel};
 use ocellus_core::{CropBox, Error, GeoPoint, MediaKind, Result, Source};
 
-use crate::documents;
+use crate::{annotation_data, documents};
 use crate::pb::{self, Data, Image, Input};
 
 /// An input to add; `field` names it in errors, such as `inputs[3]`.
 pub fn new_input(input: Input, field: &str) -> Result<NewInput> {
     let mut data = input.data.unwrap_or_default();
     let media = media(&mut data, &format!("{field}.data"))?;
+    let parts = annotation_data::parts(&data, &format!("{field}.data"))?;
     Ok(NewInput {
         id: (!input.id.is_empty()).then_some(input.id),
         source: media.source,
@@ -20,6 +21,7 @@ pub fn new_input(input: Input, field: &str) -> Result<NewInput> {
         labels: data.concepts.into_iter().map(label).collect(),
         geo: data.geo.as_ref().and_then(geo_point),
         metadata: data.metadata.map(documents::from_struct).unwrap_or_default(),
+        parts,
     })
 }
 

@@ -9,16 +9,24 @@ use crate::accounts::check_id;
 use crate::{Error, JsonMap, Platform, Result};
 
 /// Who labels what, when.
-pub(super) struct Labeller {
+pub(crate) struct Labeller {
     pub platform: Platform,
     pub app_uid: String,
     pub account_id: String,
+    pub key_id: String,
     pub language: String,
     pub now_us: i64,
 }
 
+impl Labeller {
+    /// The account and key, as changes are signed with.
+    pub(crate) fn changed_by(&self) -> String {
+        format!("{}/{}", self.account_id, self.key_id)
+    }
+}
+
 /// Checks a label apart from the database; `field` names it in the error.
-pub(super) fn check(label: &NewLabel, field: &str) -> Result<()> {
+pub(crate) fn check(label: &NewLabel, field: &str) -> Result<()> {
     let word = label.concept_id.as_deref().or(label.name.as_deref());
     let word = word.ok_or_else(|| Error::invalid(field, "must have an id or a name"))?;
     check_id(&format!("{field}.id"), word)?;
@@ -29,7 +37,7 @@ pub(super) fn check(label: &NewLabel, field: &str) -> Result<()> {
 }
 
 /// The concept each label means, made if it is missing.
-pub(super) fn resolve(tx: &store::Tx<'_>, by: &Labeller, labels: &[NewLabel]) -> Result<Vec<(String, f32)>> {
+pub(crate) fn resolve(tx: &store::Tx<'_>, by: &Labeller, labels: &[NewLabel]) -> Result<Vec<(String, f32)>> {
     labels
         .iter()
         .map(|label| {
@@ -43,7 +51,7 @@ pub(super) fn resolve(tx: &store::Tx<'_>, by: &Labeller, labels: &[NewLabel]) ->
 }
 
 /// The id of an existing concept that the label means: the one with the id, or else the first with exactly the name.
-pub(super) fn find(tx: &store::Tx<'_>, by: &Labeller, label: &NewLabel) -> Result<Option<String>> {
+pub(crate) fn find(tx: &store::Tx<'_>, by: &Labeller, label: &NewLabel) -> Result<Option<String>> {
     if let Some(id) = &label.concept_id {
         return Ok(tx.concept(&by.app_uid, id)?.map(|concept| concept.id));
     }
@@ -78,29 +86,13 @@ fn public_name(by: &Labeller, id: &str) -> String {
     known.map_or_else(|| id.to_owned(), |concept| concept.name.clone())
 }
 
-/// The rows that say so for one input.
-pub(super) fn rows(by: &Labeller, input_id: &str, values: Vec<(String, f32)>) -> Vec<store::Label> {
-    values
-        .into_iter()
-        .map(|(concept_id, value)| store::Label {
-            app_uid: by.app_uid.clone(),
-            input_id: input_id.to_owned(),
-            annotation_id: String::new(),
-            concept_id,
-            value: f64::from(value),
-            account_id: by.account_id.clone(),
-            created_at_us: by.now_us,
-        })
-        .collect()
-}
-
 /// Remembers within one call which concept a label meant, so that a batch with the same label looks it up once.
 #[derive(Default)]
-pub(super) struct Known(HashMap<(Option<String>, Option<String>), String>);
+pub(crate) struct Known(HashMap<(Option<String>, Option<String>), String>);
 
 impl Known {
     /// Like [`resolve`], with memory.
-    pub(super) fn resolve(
+    pub(crate) fn resolve(
         &mut self,
         tx: &store::Tx<'_>,
         by: &Labeller,

@@ -9,6 +9,7 @@ use super::doc::InputDoc;
 use super::labels::{self, Known, Labeller};
 use super::rows;
 use super::{Input, InputPatch, MAX_PER_CALL, NewLabel};
+use crate::annotations;
 use crate::{AppCtx, Error, GeoPoint, PatchAction, Resource, Result};
 
 /// Changes inputs and returns them as they are then, in order. `NotFound` if any does not exist; then none is changed.
@@ -47,7 +48,8 @@ fn check(patches: &[InputPatch]) -> Result<()> {
     Ok(())
 }
 
-fn apply(
+/// Changes one input in a transaction.
+pub(crate) fn apply(
     tx: &store::Tx<'_>,
     by: &Labeller,
     patch: &InputPatch,
@@ -91,21 +93,13 @@ fn relabel(
     action: PatchAction,
     known: &mut Known,
 ) -> Result<()> {
-    match action {
-        PatchAction::Merge => {}
-        PatchAction::Overwrite => {
-            tx.delete_labels::<&str>(&by.app_uid, input_id, None)?;
+    if action == PatchAction::Remove {
+        let mut gone = Vec::new();
+        for label in given {
+            gone.extend(labels::find(tx, by, label)?);
         }
-        PatchAction::Remove => {
-            let mut gone = Vec::new();
-            for label in given {
-                gone.extend(labels::find(tx, by, label)?);
-            }
-            tx.delete_labels(&by.app_uid, input_id, Some(&gone))?;
-            return Ok(());
-        }
+        return annotations::remove_concepts(tx, by, (input_id, &gone), &[]);
     }
     let values = known.resolve(tx, by, given)?;
-    tx.put_labels(&labels::rows(by, input_id, values))?;
-    Ok(())
+    annotations::change_concepts(tx, by, (input_id, values), action)
 }

@@ -187,6 +187,26 @@ impl Tx<'_> {
         self.select("jobs", &sql, &params, from_row)
     }
 
+    /// An app's jobs of one kind, newest first.
+    pub fn jobs_of_app(&self, app_uid: &str, kind: &str, limit: i64, offset: i64) -> Result<Vec<Job>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM jobs WHERE app_uid = ?1 AND kind = ?2 \
+             ORDER BY created_at_us DESC, id DESC LIMIT ?3 OFFSET ?4"
+        );
+        self.select("jobs", &sql, &[app_uid.into(), kind.into(), limit.into(), offset.into()], from_row)
+    }
+
+    /// Removes a job that has ended, with its parts and errors; false when there is none or it goes on.
+    pub fn delete_ended_job(&self, id: &str) -> Result<bool> {
+        if self.job(id)?.is_none_or(|job| job.finished_at_us.is_none()) {
+            return Ok(false);
+        }
+        for (table, key) in [("job_errors", "job_id"), ("job_parts", "job_id"), ("jobs", "id")] {
+            self.exec(&format!("DELETE FROM {table} WHERE {key} = ?1"), &[id.into()])?;
+        }
+        Ok(true)
+    }
+
     /// How many jobs have not ended.
     pub fn count_open_jobs(&self) -> Result<i64> {
         let sql = "SELECT COUNT(*) FROM jobs WHERE finished_at_us IS NULL";
