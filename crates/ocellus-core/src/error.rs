@@ -298,7 +298,12 @@ impl fmt::Debug for Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    /// For the operator at a terminal; a dialect shows only the message.
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.as_ref().map(|cause| -> &(dyn std::error::Error + 'static) { cause.as_ref().as_ref() })
+    }
+}
 
 /// Shared by both: two errors are the same when a caller could not tell them apart.
 impl PartialEq for Error {

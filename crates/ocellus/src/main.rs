@@ -16,7 +16,7 @@ fn main() -> ExitCode {
     match commands::run(cli) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            output::complaint(&format!("error: {error:#}"));
+            output::complaint(&format!("error: {}", output::chain(&error)));
             ExitCode::FAILURE
         }
     }

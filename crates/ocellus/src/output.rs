@@ -17,6 +17,20 @@ pub fn complaint(text: &str) {
     let _ = writeln!(std::io::stderr().lock(), "{text}");
 }
 
+/// An error with its causes, without those that only repeat what was said.
+pub fn chain(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        if said.is_empty() {
+            said = text;
+        } else if !said.contains(&text) {
+            said = format!("{said}: {text}");
+        }
+    }
+    said
+}
+
 /// A table without frames, columns two spaces apart.
 pub fn table(head: &[&str], rows: Vec<Vec<String>>) {
     let mut table = comfy_table::Table::new();
@@ -47,6 +61,12 @@ pub fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cause_that_repeats_its_error_is_said_once() {
+        let error = anyhow::anyhow!("the file is gone").context("the file is gone").context("no start");
+        assert_eq!(chain(&error), "no start: the file is gone");
+    }
 
     #[test]
     fn sizes_are_short_and_rounded() {

@@ -9,7 +9,7 @@ use ocellus_core::{KeyKind, Page, Platform, Scope, ScopeSet, accounts, apps, key
 
 use super::local::{self, explain};
 use crate::cli::{Accounts, Admin, Apps, Keys, NewKeyKind, Recall, Token};
-use crate::config::Config;
+use crate::config::{Config, nearest};
 use crate::output;
 
 pub async fn run(config: Config, command: Admin) -> anyhow::Result<()> {
@@ -61,10 +61,17 @@ fn key_row(key: &Key) -> Vec<String> {
 }
 
 fn parse_scopes(names: &[String]) -> anyhow::Result<ScopeSet> {
-    let find = |name: &String| {
-        Scope::from_name(name.trim()).ok_or_else(|| anyhow!("there is no scope `{name}`; see docs/routes.md"))
-    };
-    names.iter().map(find).collect()
+    names.iter().map(|name| parse_scope(name.trim())).collect()
+}
+
+fn parse_scope(name: &str) -> anyhow::Result<Scope> {
+    Scope::from_name(name).ok_or_else(|| {
+        let all: Vec<&str> = Scope::all().map(Scope::name).collect();
+        match nearest(name, all.iter().copied()) {
+            Some(near) => anyhow!("there is no scope `{name}`; did you mean `{near}`?"),
+            None => anyhow!("there is no scope `{name}`; there are: {}", all.join(", ")),
+        }
+    })
 }
 
 async fn run_accounts(platform: &Platform, command: Accounts) -> anyhow::Result<()> {

@@ -45,13 +45,13 @@ pub async fn account(platform: &Platform, user: Option<&str>) -> anyhow::Result<
             own.min_by_key(|account| account.created_at_us).context("there is no account yet")?.id
         }
     };
-    Ok(platform.account(&operator(&user), &user, &[]).await.map_err(explain)?)
+    platform.account(&operator(&user), &user, &[]).await.map_err(explain)
 }
 
 /// An app of an account, by its owner.
 pub async fn app(account: &AccountCtx, app_id: &str) -> anyhow::Result<AppCtx> {
     let user = &account.account().id;
-    Ok(account.platform().app(&operator(user), user, app_id, &[]).await.map_err(explain)?)
+    account.platform().app(&operator(user), user, app_id, &[]).await.map_err(explain)
 }
 
 /// The app of the local collection; made if it is missing and `make` says so.
@@ -110,8 +110,7 @@ pub async fn each_input(app: &AppCtx, mut visit: impl FnMut(inputs::Input)) -> a
     }
 }
 
-/// An error of the core for people; its cause goes to the log.
+/// An error of the core for the operator, who may read its cause too.
 pub fn explain(error: Error) -> anyhow::Error {
-    error.log();
     anyhow::Error::new(error)
 }

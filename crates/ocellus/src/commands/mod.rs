@@ -19,21 +19,10 @@ use crate::{output, serve, telemetry};
 
 /// Runs the command of this process.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
-    let more = match &cli.command {
-        Command::Serve(serve) => serve.flags(),
-        _ => Vec::new(),
-    };
+    let more = if let Command::Serve(serve) = &cli.command { serve.flags() } else { Vec::new() };
     let (config, layers) = config::load(&cli.settings.given(more)?)?;
-    match cli.command {
-        Command::Config => {
-            output::line(config::document::effective(&layers).trim_end());
-            return Ok(());
-        }
-        Command::Docs { name } => return docs::run(&name),
-        Command::Routes => return routes::run(),
-        Command::Serve(_) => telemetry::start(&config.log)?,
-        _ => telemetry::start(&quiet(&config, &layers))?,
-    }
+    let is_server = matches!(cli.command, Command::Serve(_));
+    telemetry::start(&if is_server { config.log.clone() } else { quiet(&config, &layers) })?;
     match cli.command {
         Command::Serve(_) => block_on(serve::run(config)),
         Command::Predict(args) => block_on(predict::run(config, args)),
@@ -42,7 +31,15 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Models(args) => models::run(&config, &args),
         Command::Admin(command) => block_on(admin::run(config, command)),
         Command::Migrate => block_on(migrate(config)),
-        Command::Config | Command::Docs { .. } | Command::Routes => Ok(()),
+        Command::Docs { name } => docs::run(&name),
+        Command::Routes => {
+            routes::run();
+            Ok(())
+        }
+        Command::Config => {
+            output::line(config::document::effective(&layers).trim_end());
+            Ok(())
+        }
     }
 }
 

@@ -50,9 +50,9 @@ pub async fn run(config: Config, args: Predict) -> anyhow::Result<()> {
 
 fn report(name: &str, error: &anyhow::Error, json: bool) {
     if json {
-        output::line(&json!({"photo": name, "error": format!("{error:#}")}).to_string());
+        output::line(&json!({"photo": name, "error": output::chain(error)}).to_string());
     } else {
-        output::complaint(&format!("{name}: {error:#}"));
+        output::complaint(&format!("{name}: {}", output::chain(error)));
     }
 }
 
@@ -72,6 +72,14 @@ fn as_json(name: &str, prediction: &Prediction) -> Value {
             ("focus", json!({"value": focus.sharpness, "laplacian_variance": focus.laplacian_variance}))
         }
         Prediction::Fingerprint(hash) => ("fingerprint", json!(format!("{hash:016x}"))),
+        Prediction::Frames(frames) => {
+            let one = |f: &predict::FramePrediction| {
+                let mut frame = as_json(name, &f.prediction);
+                frame["time_ms"] = f.time_ms.into();
+                frame
+            };
+            ("frames", frames.iter().map(one).collect())
+        }
     };
     json!({"photo": name, key: value})
 }
@@ -102,6 +110,12 @@ fn as_table(name: &str, prediction: &Prediction, blank_before: bool, with_name: 
         }
         Prediction::Focus(focus) => output::line(&format!("sharpness {:.3} of 1", focus.sharpness)),
         Prediction::Fingerprint(hash) => output::line(&format!("fingerprint {hash:016x}")),
+        Prediction::Frames(frames) => {
+            for frame in frames {
+                output::line(&format!("at {:.1} s", frame.time_ms as f64 / 1000.0));
+                as_table(name, &frame.prediction, false, false);
+            }
+        }
     }
 }
 

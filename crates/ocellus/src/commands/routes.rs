@@ -20,7 +20,7 @@ pub fn dialects() -> Vec<Dialect> {
     ]
 }
 
-pub fn run() -> anyhow::Result<()> {
+pub fn run() {
     let mut rows = Vec::new();
     for dialect in dialects() {
         for route in dialect.routes {
@@ -34,5 +34,4 @@ pub fn run() -> anyhow::Result<()> {
         }
     }
     output::table(&["method", "path", "answered by", ""], rows);
-    Ok(())
 }

@@ -70,10 +70,9 @@ pub fn effective(layers: &Layers) -> String {
             let _ = writeln!(out, "{blank}[{section}]");
         }
         let value = secrets::masked(&key, value);
-        let origin = match layers.origin(&key) {
-            super::Origin::Default => String::new(),
-            origin => format!("  # from {origin}"),
-        };
+        let origin = layers.origin(&key);
+        let origin =
+            if origin == super::Origin::Default { String::new() } else { format!("  # from {origin}") };
         let _ = writeln!(out, "{name} = {value}{origin}");
     }
     out

@@ -14,6 +14,7 @@ use anyhow::{Context, bail};
 use serde::Deserialize;
 
 pub use layers::{Layers, Origin};
+pub use nearest::nearest;
 
 /// The defaults, which also document every setting.
 pub const DEFAULTS: &str = include_str!("default.toml");

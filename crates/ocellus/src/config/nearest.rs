@@ -1,7 +1,7 @@
 //! The known key that an unknown one was probably meant to be.
 
 /// The candidate with the fewest changed letters, if a third of the letters or fewer differ; or one with the same last part.
-pub(super) fn nearest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(wanted: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let name = |key: &'a str| key.rsplit('.').next().unwrap_or(key);
     let wanted_name = wanted.rsplit('.').next().unwrap_or(wanted);
     candidates

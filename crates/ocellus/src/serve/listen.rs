@@ -1,5 +1,6 @@
 //! Accepting connections: HTTP/1.1 and HTTP/2 on one port, plain or in TLS, and an orderly end.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,12 +37,13 @@ pub struct Limits {
 /// Opens a port. `setting` is named in the error.
 pub async fn bind(setting: &str, address: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
-        let hint = match error.kind() {
-            std::io::ErrorKind::AddrInUse => "the port is in use by another program",
-            std::io::ErrorKind::PermissionDenied => "this port is not allowed to this user",
-            std::io::ErrorKind::InvalidInput => "it must be ADDRESS:PORT, such as 127.0.0.1:8080",
-            _ => "it is not an address of this machine",
-        };
+        let hints = [
+            (ErrorKind::AddrInUse, "the port is in use by another program"),
+            (ErrorKind::PermissionDenied, "this port is not allowed to this user"),
+            (ErrorKind::InvalidInput, "it must be ADDRESS:PORT, such as 127.0.0.1:8080"),
+        ];
+        let hint = hints.iter().find(|(kind, _)| *kind == error.kind());
+        let hint = hint.map_or("it is not an address of this machine", |(_, hint)| *hint);
         anyhow!("cannot listen on {setting} = {address}: {hint} ({error})")
     })
 }
