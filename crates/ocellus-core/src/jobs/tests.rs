@@ -1,19 +1,23 @@
 //! What happens to jobs when things go well, badly, twice, or stop in the middle; and what becomes of real inputs.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use ocellus_algo::image::{RgbImage, encode_jpeg};
 use ocellus_store as store;
+use parking_lot::Mutex;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::sync::Notify;
 
 use super::{JobCtx, JobKind, NewJob, Outcome};
 use crate::inputs::{self, FailureCode, Input, InputPatch, InputState, NewInput, NewLabel, Rendition};
 use crate::testing::{TestPlatform, cache_dir};
 use crate::{
-    AppCtx, CropBox, Error, GeoPoint, JsonMap, Kind, MediaKind, PatchAction, Platform, Result, Source,
+    AppCtx, CropBox, Error, GeoPoint, Ids, JsonMap, Kind, MediaKind, PatchAction, Platform, Result, Source,
 };
 
 /// A job that does what its parts' subjects say.
@@ -33,12 +37,14 @@ async fn probe(cx: JobCtx) -> Result<Outcome> {
         "panic" => panic!("as asked"),
         "unavailable" => return Err(Error::unavailable("not now")),
         "invalid" => return Err(Error::invalid("it", "is wrong")),
-        "forever" => loop {
-            cx.checkpoint()?;
-            tokio::task::yield_now().await;
-        },
         // The first attempt takes until it is told to go on.
-        "slow" if cx.part.attempts == 1 => while meta(&cx.platform, "go").await.is_none() {},
+        "slow" => {
+            let gate = gate(&cx.job.id);
+            gate.begun.notify_one();
+            if cx.part.attempts == 1 {
+                gate.go.notified().await;
+            }
+        }
         _ => {}
     }
     Ok(Outcome::effect(move |tx| {
@@ -56,7 +62,8 @@ async fn meta(platform: &Platform, key: &str) -> Option<String> {
 /// Enqueues a probe with a part for each subject.
 async fn enqueue(test: &TestPlatform, subjects: &[&str]) -> String {
     let now_us = test.clock.now_us();
-    let mut new = NewJob::new(&PROBE, &test.platform.ids().id(), "owner", now_us);
+    // Random, because the gates of all tests are in one map.
+    let mut new = NewJob::new(&PROBE, &Ids::random().id(), "owner", now_us);
     new.parts = subjects.iter().map(|subject| store::JobPart::new(subject, now_us)).collect();
     let id = new.job.id.clone();
     test.platform.store().write(move |tx| new.insert(tx)).await.unwrap();
@@ -74,10 +81,21 @@ async fn part(platform: &Platform, id: &str, idx: i64) -> store::JobPart {
     platform.store().read(move |tx| Ok::<_, Error>(tx.job_part(&id, idx)?)).await.unwrap().unwrap()
 }
 
-async fn begun(platform: &Platform, id: &str) {
-    while part(platform, id, 0).await.attempts == 0 {
-        tokio::task::yield_now().await;
-    }
+/// How a test and a slow part wait for each other.
+#[derive(Default)]
+struct Gate {
+    begun: Notify,
+    go: Notify,
+}
+
+static GATES: LazyLock<Mutex<HashMap<String, Arc<Gate>>>> = LazyLock::new(Mutex::default);
+
+fn gate(job_id: &str) -> Arc<Gate> {
+    GATES.lock().entry(job_id.to_owned()).or_default().clone()
+}
+
+async fn begun(id: &str) {
+    gate(id).begun.notified().await;
 }
 
 #[tokio::test]
@@ -131,7 +149,7 @@ async fn a_dead_workers_part_is_taken_over_when_its_lease_ends() {
     for test in TestPlatform::all().await {
         let id = enqueue(&test, &["slow"]).await;
         let workers = test.platform.start_workers().await.unwrap();
-        begun(&test.platform, &id).await;
+        begun(&id).await;
         workers.kill().await;
         let other = test.another();
         other.run_until_idle().await.unwrap();
@@ -148,10 +166,10 @@ async fn a_worker_that_lost_its_lease_writes_nothing() {
     for test in TestPlatform::all().await {
         let id = enqueue(&test, &["slow"]).await;
         let late = test.platform.start_workers().await.unwrap();
-        begun(&test.platform, &id).await;
+        begun(&id).await;
         test.clock.advance_us(30_000_001);
         test.another().run_until_idle().await.unwrap();
-        test.platform.store().write(|tx| Ok::<_, Error>(tx.set_meta("go", "now")?)).await.unwrap();
+        gate(&id).go.notify_one();
         late.stop().await;
         assert_eq!(meta(&test.platform, "did slow").await.as_deref(), Some("1"));
     }
@@ -163,16 +181,14 @@ async fn an_orderly_stop_lets_parts_end_and_a_start_alone_takes_over_what_the_de
     for test in TestPlatform::all().await {
         let id = enqueue(&test, &["slow"]).await;
         let workers = test.platform.start_workers().await.unwrap();
-        begun(&test.platform, &id).await;
+        begun(&id).await;
         workers.kill().await;
         let owner = test.another().boot_id().to_owned();
         let release = move |tx: &mut store::Tx<'_>| Ok::<_, Error>(tx.release_leases_of_others(&owner)?);
         assert_eq!(test.platform.store().write(release).await.unwrap(), 1);
         // No time has passed, and yet the part can be had.
         let workers = test.platform.start_workers().await.unwrap();
-        while job(&test.platform, &id).await.finished_at_us.is_none() {
-            tokio::task::yield_now().await;
-        }
+        begun(&id).await;
         workers.stop().await;
         assert_eq!(meta(&test.platform, "did slow").await.as_deref(), Some("1"));
     }
@@ -182,9 +198,9 @@ async fn an_orderly_stop_lets_parts_end_and_a_start_alone_takes_over_what_the_de
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancelled_job_stops_and_keeps_what_is_done() {
     for test in TestPlatform::all().await {
-        let id = enqueue(&test, &["forever"]).await;
+        let id = enqueue(&test, &["slow"]).await;
         let workers = test.platform.start_workers().await.unwrap();
-        begun(&test.platform, &id).await;
+        begun(&id).await;
         let cancelled = id.clone();
         let now_us = test.clock.now_us();
         test.platform
@@ -197,7 +213,7 @@ async fn a_cancelled_job_stops_and_keeps_what_is_done() {
         test.clock.advance_us(30_000_001);
         test.settle().await;
         assert_eq!(job(&test.platform, &id).await.state, store::Job::CANCELLED);
-        assert_eq!(meta(&test.platform, "did forever").await, None);
+        assert_eq!(meta(&test.platform, "did slow").await, None);
     }
 }
 
@@ -218,6 +234,7 @@ fn input(id: &str, source: Source) -> NewInput {
         labels: Vec::new(),
         metadata: JsonMap::new(),
         geo: None,
+        parts: Default::default(),
     }
 }
 
