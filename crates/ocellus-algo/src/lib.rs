@@ -15,6 +15,7 @@ mod luma;
 pub mod nn;
 pub mod preprocess;
 mod resize;
+pub mod text;
 
 pub use algorithms::{ALGORITHMS, Algorithm, Family, Parameter};
 pub use error::{Error, Result};

@@ -2,6 +2,7 @@
 
 mod runtime;
 mod tensor;
+mod text;
 #[cfg(test)]
 mod tests;
 
@@ -13,6 +14,7 @@ use crate::error::{Error, Result};
 
 pub use runtime::Runtime;
 pub use tensor::Tensor;
+pub use text::TextSession;
 
 /// How a session runs.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -185,6 +185,7 @@ async fn ask(app: &AppCtx, vector: &[f32]) -> Result<Vec<String>> {
         filters: Vec::new(),
         min_score: 0.0,
         page: Page { page: 1, per_page: K as u32 },
+        ..Query::default()
     };
     Ok(search::run(app, query).await?.hits.into_iter().map(|hit| hit.input.id).collect())
 }
@@ -216,6 +217,7 @@ pub fn config(dir: &Path, models_dir: &Path, runtime_library: &Path) -> Platform
         engine: Default::default(),
         fetch: Default::default(),
         decode: Default::default(),
+        video: Default::default(),
         indexes: Default::default(),
         jobs: Default::default(),
         clock: Clock::system(),

@@ -9,9 +9,14 @@ use tokio::sync::{Notify, RwLock};
 
 use crate::access::CallerCache;
 use crate::catalog::Catalog;
+use crate::datasets::exports::Exporters;
 use crate::engine::{Engine, EngineConfig};
 use crate::fetch::{FetchConfig, Fetcher};
 use crate::indexes::{IndexConfig, Indexes};
+use crate::search::anchors::Anchors;
+use crate::texts::Texts;
+use crate::users::AccountsConfig;
+use crate::video::VideoConfig;
 use crate::{Clock, Ids, Result};
 
 /// Everything a platform is made of. Clock and ids come from outside, so that tests can hold them still.
@@ -31,10 +36,14 @@ pub struct PlatformConfig {
     pub fetch: FetchConfig,
     /// What an image may cost.
     pub decode: DecodeLimits,
+    /// The programs that read videos.
+    pub video: VideoConfig,
     /// The vector indexes.
     pub indexes: IndexConfig,
     /// Background work.
     pub jobs: JobsConfig,
+    /// How people come and go.
+    pub accounts: AccountsConfig,
     /// Tells the time.
     pub clock: Clock,
     /// Makes ids and secrets.
@@ -68,11 +77,16 @@ struct Inner {
     catalog: Catalog,
     fetcher: Fetcher,
     indexes: Indexes,
+    texts: Texts,
+    search_anchors: Anchors,
     decode: DecodeLimits,
+    video: VideoConfig,
     jobs: JobsConfig,
+    exporters: Exporters,
     clock: Clock,
     ids: Ids,
     callers: CallerCache,
+    accounts: AccountsConfig,
     job_added: Notify,
     blob_gate: Arc<RwLock<()>>,
     boot_id: String,
@@ -92,15 +106,20 @@ impl Platform {
         let boot_id = config.ids.id();
         Ok(Self(Arc::new(Inner {
             store,
+            texts: Texts::new(config.runtime_library.clone()),
+            search_anchors: Anchors::default(),
             engine: Engine::new(config.engine, config.runtime_library),
             catalog: Catalog::open(&config.models_dir)?,
             fetcher: Fetcher::new(config.fetch)?,
             indexes: Indexes::new(config.data_dir.join("indexes"), config.indexes),
             decode: config.decode,
+            video: config.video,
             jobs: config.jobs,
+            exporters: Exporters::default(),
             clock: config.clock,
             ids: config.ids,
             callers: CallerCache::default(),
+            accounts: config.accounts,
             job_added: Notify::new(),
             blob_gate: Arc::default(),
             boot_id,
@@ -133,14 +152,39 @@ impl Platform {
         &self.0.indexes
     }
 
+    /// The meaning of texts.
+    pub(crate) fn texts(&self) -> &Texts {
+        &self.0.texts
+    }
+
+    /// What the later pages of a search may see.
+    pub(crate) fn search_anchors(&self) -> &Anchors {
+        &self.0.search_anchors
+    }
+
     /// What an image may cost.
     pub fn decode_limits(&self) -> &DecodeLimits {
         &self.0.decode
     }
 
+    /// The programs that read videos.
+    pub fn video_config(&self) -> &VideoConfig {
+        &self.0.video
+    }
+
+    /// How people come and go.
+    pub fn accounts_config(&self) -> &AccountsConfig {
+        &self.0.accounts
+    }
+
     /// How background work is done.
     pub fn jobs_config(&self) -> &JobsConfig {
         &self.0.jobs
+    }
+
+    /// The ways of writing archives of datasets that dialects bring along.
+    pub fn exporters(&self) -> &Exporters {
+        &self.0.exporters
     }
 
     /// Tells the time.

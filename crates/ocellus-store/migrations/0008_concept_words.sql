@@ -39,3 +39,5 @@ CREATE UNIQUE INDEX concept_relations_by_seq ON concept_relations (app_uid, seq)
 
 -- Searches by the time of the last change.
 CREATE INDEX inputs_by_change ON inputs (app_uid, modified_at_us);
+-- Searches by where annotations stand in review.
+CREATE INDEX annotations_by_status ON annotations (app_uid, status, input_id);

@@ -12,6 +12,24 @@ pub struct Manifest {
     pub weights: Vec<Weights>,
     #[serde(default)]
     pub model: Vec<Model>,
+    #[serde(default)]
+    pub text: Vec<Text>,
+}
+
+/// A network for the meaning of texts.
+#[derive(Debug, Deserialize)]
+pub struct Text {
+    pub file: String,
+    pub sha256: String,
+    pub max_tokens: usize,
+    pub tokenizer: Tokenizer,
+}
+
+/// What splits texts for it.
+#[derive(Debug, Deserialize)]
+pub struct Tokenizer {
+    pub file: String,
+    pub sha256: String,
 }
 
 /// A weight file.

@@ -6,7 +6,7 @@ mod words;
 
 use std::collections::HashMap;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ocellus_algo::preprocess::Spec;
@@ -18,7 +18,7 @@ pub use words::{OWN_LANGUAGE, Predicate, Words};
 
 use crate::engine::ModelFile;
 use crate::{Error, Result};
-use manifest::{Manifest, Model, Weights};
+use manifest::{Manifest, Model, Text, Weights};
 
 const MANIFEST: &str = include_str!("../../../../models/manifest.toml");
 /// The tables that the manifest names, by path within `models/`.
@@ -119,6 +119,18 @@ pub struct Catalog {
     general: usize,
     embedding: usize,
     words: Words,
+    text: TextModel,
+}
+
+/// The model for the meaning of texts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TextModel {
+    /// The network.
+    pub path: PathBuf,
+    /// The vocabulary with the rules for splitting.
+    pub tokenizer: PathBuf,
+    /// Longer texts are cut, in pieces of words.
+    pub max_tokens: usize,
 }
 
 impl Catalog {
@@ -134,6 +146,11 @@ impl Catalog {
         let weights: HashMap<&str, &Weights> = manifest.weights.iter().map(|w| (w.id.as_str(), w)).collect();
         let tables: HashMap<&str, &str> = tables.iter().copied().collect();
         let mut models = Vec::new();
+        let text_model = |text: &Text| TextModel {
+            path: models_dir.join(&text.sha256).join(&text.file),
+            tokenizer: models_dir.join(&text.tokenizer.sha256).join(&text.tokenizer.file),
+            max_tokens: text.max_tokens,
+        };
         for model in manifest.model {
             let weights = match &model.weights {
                 None => None,
@@ -152,6 +169,7 @@ impl Catalog {
             embedding: position(ModelTask::Embedding)?,
             models,
             words: Words::parse(WORDS[0], WORDS[1], WORDS[2])?,
+            text: manifest.text.first().map(text_model).unwrap_or_default(),
         })
     }
 
@@ -167,6 +185,11 @@ impl Catalog {
         let language = language.filter(|code| !code.is_empty()).unwrap_or(OWN_LANGUAGE);
         let found = self.words.ids_of(name, language).find_map(|id| labels.by_id(id));
         found.or_else(|| self.words.ids_of(name, OWN_LANGUAGE).find_map(|id| labels.by_id(id)))
+    }
+
+    /// The model for the meaning of texts.
+    pub fn text(&self) -> &TextModel {
+        &self.text
     }
 
     /// The words of the general model's concepts.

@@ -5,7 +5,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::geo::{GeoBounds, distance_km};
-use super::{ConceptTerm, Filter, Test};
+use super::{ConceptTerm, Filter, Test, words};
+use crate::annotations::Status;
+use crate::inputs::{STATE_READY, StateFilter};
 use crate::{AppCtx, Error, GeoPoint, JsonMap, Result, predict};
 
 /// From this probability on an image counts as showing a concept when the filter does not say.
@@ -18,11 +20,25 @@ pub(super) struct Conditions {
     pub sets: Vec<(bool, SetTest)>,
     /// Answered by looking at every input that is left.
     pub rows: Vec<(bool, RowTest)>,
+    /// The states that are asked for; the ready ones if absent.
+    pub states: Option<Vec<i64>>,
 }
 
 impl Conditions {
     pub fn is_empty(&self) -> bool {
-        self.sets.is_empty() && self.rows.is_empty()
+        self.sets.is_empty() && self.rows.is_empty() && self.states.is_none()
+    }
+
+    /// Whether inputs in this state are looked for.
+    pub fn allow(&self, state: i64) -> bool {
+        self.states.as_ref().map_or(state == STATE_READY, |states| states.contains(&state))
+    }
+
+    fn restrict_states(&mut self, negate: bool, wanted: &[StateFilter]) {
+        let all = [StateFilter::Pending, StateFilter::Processing, StateFilter::Ready, StateFilter::Failed];
+        let fits = all.into_iter().filter(|state| wanted.contains(state) != negate).map(StateFilter::number);
+        let fits = fits.filter(|state| self.states.as_ref().is_none_or(|states| states.contains(state)));
+        self.states = Some(fits.collect());
     }
 }
 
@@ -41,6 +57,12 @@ pub(super) enum SetTest {
     SourceUrl(String),
     /// With these bytes, given by their hash.
     Blob(String),
+    /// Last changed in this span.
+    Changed(i64, i64),
+    /// In any of these states.
+    States(Vec<i64>),
+    /// With an annotation of any of these statuses.
+    Annotated(Vec<Status>),
 }
 
 /// A condition on what is written in an input's row.
@@ -81,12 +103,22 @@ fn contains(have: &Value, wanted: &Value) -> bool {
 }
 
 /// Makes filters ready. Fetches and hashes pictures.
-pub(super) async fn prepare(app: &AppCtx, filters: Vec<Filter>) -> Result<Conditions> {
+pub(super) async fn prepare(app: &AppCtx, filters: Vec<Filter>, language: Option<&str>) -> Result<Conditions> {
     let mut conditions = Conditions::default();
     for Filter { negate, test } in filters {
         match test {
-            Test::Labelled { any } => conditions.sets.push((negate, SetTest::Labelled(any))),
-            Test::Predicted { any, min } => conditions.sets.push((negate, predicted(app, &any, min)?)),
+            Test::Labelled { any } => {
+                let any = words::own_terms(app, any, language).await?;
+                conditions.sets.push((negate, SetTest::Labelled(any)));
+            }
+            Test::Predicted { any, min } => {
+                conditions.sets.push((negate, predicted(app, &any, min, language)?));
+            }
+            Test::Changed { from_us, to_us } => {
+                conditions.sets.push((negate, SetTest::Changed(from_us, to_us)));
+            }
+            Test::InState(states) => conditions.restrict_states(negate, &states),
+            Test::Annotated(statuses) => conditions.sets.push((negate, SetTest::Annotated(statuses))),
             Test::Metadata(wanted) => conditions.rows.push((negate, RowTest::Metadata(wanted))),
             Test::GeoWithin { center, limit_km } => {
                 let center = center.check("geo_point")?;
@@ -110,24 +142,27 @@ pub(super) async fn prepare(app: &AppCtx, filters: Vec<Filter>) -> Result<Condit
             }
         }
     }
+    if let Some(states) = &conditions.states {
+        conditions.sets.push((false, SetTest::States(states.clone())));
+    }
     Ok(conditions)
 }
 
 /// A condition on what the general model saw. A concept that it does not know was never seen.
-fn predicted(app: &AppCtx, any: &[ConceptTerm], min: f32) -> Result<SetTest> {
+fn predicted(app: &AppCtx, any: &[ConceptTerm], min: f32, language: Option<&str>) -> Result<SetTest> {
     if !(0.0..=1.0).contains(&min) {
         return Err(Error::invalid("value", "must be 0 to 1"));
     }
-    let general = app.platform().catalog().general();
+    let catalog = app.platform().catalog();
     let mut test = (Vec::new(), Vec::new());
     for term in any {
-        let known =
-            general.labels.find(&term.id, &term.name).map(|idx| general.labels.concepts[idx].id.clone());
+        let known = catalog.concept(&term.id, &term.name, language).map(|concept| concept.id.clone());
         let id = known.unwrap_or_else(|| term.id.clone());
         if term.value > 0.0 { test.0.push(id) } else { test.1.push(id) }
     }
     let (there, absent) = test;
-    Ok(SetTest::Predicted { version_id: general.version_id().to_owned(), there, absent, min })
+    let version_id = catalog.general().version_id().to_owned();
+    Ok(SetTest::Predicted { version_id, there, absent, min })
 }
 
 /// From which probability on a concept counts as there when its absence is asked for.

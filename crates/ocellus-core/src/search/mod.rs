@@ -1,12 +1,15 @@
 //! Finds inputs of an app: by what they look like, what they show, what was said about them and where they were made.
 
+pub(crate) mod anchors;
 mod filter;
 mod geo;
 pub(crate) mod plan;
 mod rank;
 mod recall;
+pub mod saved;
 mod select;
 mod selection;
+mod words;
 #[cfg(test)]
 mod tests;
 
@@ -14,8 +17,11 @@ use std::collections::HashMap;
 
 use ocellus_store::{InputQuery, Tx};
 
-use crate::inputs::{self, Input, STATE_READY};
+use crate::annotations::Status;
+use crate::inputs::{self, Input, STATE_READY, StateFilter};
 use crate::{AppCtx, CropBox, Error, GeoPoint, JsonMap, Kind, Page, Resource, Result, Source};
+use anchors::Seen;
+use filter::Conditions;
 use rank::Order;
 
 pub use recall::{RecallReport, recall};
@@ -25,7 +31,7 @@ pub(crate) use selection::Selection;
 const MAX_DEPTH: u32 = 10_000;
 
 /// What to find and in which order.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Query {
     /// All must hold.
     pub filters: Vec<Filter>,
@@ -35,6 +41,35 @@ pub struct Query {
     pub min_score: f32,
     /// `page * per_page` is at most 10000.
     pub page: Page,
+    /// What likeness is measured by.
+    pub metric: Metric,
+    /// Only inputs created up to this time, in microseconds since the epoch. Without it, later pages of a query show
+    /// what was there when the same key asked for its first page, for a quarter of an hour from then.
+    pub as_of_us: Option<i64>,
+    /// The language of concepts named by name and of texts; English and the concepts' own if absent.
+    pub language: Option<String>,
+    /// Whether the total is wanted even where it takes looking at everything.
+    pub counted: bool,
+}
+
+/// How likeness becomes a score.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Metric {
+    /// `(1 + cosine) / 2`.
+    #[default]
+    Cosine,
+    /// One minus half the distance of the two vectors, both of length 1. The order is the same.
+    Euclidean,
+}
+
+impl Metric {
+    /// The score in this metric for one by cosine.
+    fn of(self, score: f32) -> f32 {
+        match self {
+            Self::Cosine => score,
+            Self::Euclidean => 1.0 - (1.0 - score).max(0.0).sqrt(),
+        }
+    }
 }
 
 /// A condition on an input.
@@ -83,6 +118,17 @@ pub enum Test {
     SourceUrl(String),
     /// It has the same bytes.
     SameImage(Source),
+    /// It was last changed in this span, both ends included, in microseconds since the epoch.
+    Changed {
+        /// No earlier.
+        from_us: i64,
+        /// No later.
+        to_us: i64,
+    },
+    /// It is in one of these states; without such a filter only inputs that are ready are found.
+    InState(Vec<StateFilter>),
+    /// It has an annotation that stands like this in review.
+    Annotated(Vec<Status>),
 }
 
 /// A concept, by id or name, and whether it should be there.
@@ -124,6 +170,9 @@ pub enum RankBy {
         /// The concept.
         concept: ConceptTerm,
     },
+    /// How well the concepts that a text speaks of fit: by their names and other words for them, or else by meaning;
+    /// what users said counts as much as what the general model saw.
+    Text(String),
     /// Value of a concept that a user put on the input.
     Labelled {
         /// The concept.
@@ -155,13 +204,30 @@ pub struct Hits {
 /// are found. Pages beyond the end are empty.
 pub async fn run(app: &AppCtx, query: Query) -> Result<Hits> {
     let page = check(&query)?;
-    let conditions = filter::prepare(app, query.filters).await?;
-    let ranked = match rank::prepare(app, query.ranks, query.min_score).await? {
-        Order::Creation if conditions.is_empty() => everything(app, page).await?,
-        Order::Creation => Ranked::unordered(select::list(app, conditions).await?),
-        Order::Likeness(likeness) => likeness.search(app, conditions, depth(page)).await?,
-        Order::Mean(mean) => mean.search(app, conditions).await?,
+    let seen = anchors::seen(app, &query).await?;
+    let language = query.language.as_deref();
+    let mut conditions = filter::prepare(app, query.filters, language).await?;
+    let depth = if query.counted { usize::MAX } else { depth(page) };
+    let ranked = match rank::prepare(app, query.ranks, language, query.metric, query.min_score).await? {
+        Order::Creation if conditions.is_empty() && seen.is_in_order() => everything(app, page, &seen).await?,
+        order => {
+            seen.restrict(&mut conditions);
+            ordered(app, order, conditions, depth).await?
+        }
     };
+    cut_out(app, page, ranked).await
+}
+
+async fn ordered(app: &AppCtx, order: Order, conditions: Conditions, depth: usize) -> Result<Ranked> {
+    Ok(match order {
+        Order::Creation => Ranked::unordered(select::list(app, conditions).await?),
+        Order::Likeness(likeness) => likeness.search(app, conditions, depth).await?,
+        Order::Mean(mean) => mean.search(app, conditions).await?,
+    })
+}
+
+/// The hits of a page.
+async fn cut_out(app: &AppCtx, page: Page, ranked: Ranked) -> Result<Hits> {
     let skip = usize::try_from(page.offset()).unwrap_or(usize::MAX) - ranked.n_skipped;
     let wanted: Vec<(String, f32)> =
         ranked.scored.into_iter().skip(skip).take(page.per_page as usize).collect();
@@ -172,6 +238,11 @@ pub async fn run(app: &AppCtx, query: Query) -> Result<Hits> {
     let hits =
         found.into_iter().filter_map(|input| Some(Hit { score: scores.remove(&input.id)?, input })).collect();
     Ok(Hits { hits, total: ranked.total })
+}
+
+/// All processed inputs that pass every filter, in the order of creation.
+pub(crate) async fn all_ids(app: &AppCtx, filters: Vec<Filter>) -> Result<Vec<String>> {
+    select::list(app, filter::prepare(app, filters, None).await?).await
 }
 
 /// Hits before they are cut to a page.
@@ -209,7 +280,7 @@ fn depth(page: Page) -> usize {
 }
 
 /// A page of all processed inputs, which the database cuts out.
-async fn everything(app: &AppCtx, page: Page) -> Result<Ranked> {
+async fn everything(app: &AppCtx, page: Page, seen: &Seen) -> Result<Ranked> {
     let uid = app.uid().to_owned();
     let query = InputQuery {
         states: vec![STATE_READY],
@@ -223,8 +294,8 @@ async fn everything(app: &AppCtx, page: Page) -> Result<Ranked> {
     };
     let (rows, total) = app.platform().store().read(read).await?;
     Ok(Ranked {
-        scored: rows.into_iter().map(|row| (row.id, 1.0)).collect(),
+        scored: rows.into_iter().filter(|row| seen.reaches(row.seq)).map(|row| (row.id, 1.0)).collect(),
         n_skipped: usize::try_from(page.offset()).unwrap_or(usize::MAX),
-        total: u64::try_from(total).ok(),
+        total: u64::try_from(total).ok().filter(|_| seen.is_everything()),
     })
 }

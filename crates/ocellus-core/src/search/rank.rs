@@ -6,7 +6,7 @@ use ocellus_store::Tx;
 use sha2::{Digest, Sha256};
 
 use super::filter::Conditions;
-use super::{ConceptTerm, Rank, RankBy, Ranked, Selection, select};
+use super::{ConceptTerm, Metric, Rank, RankBy, Ranked, Selection, select, words};
 use crate::indexes::{Found, Space};
 use crate::predict::{self, PredictOptions, Prediction};
 use crate::{AppCtx, CropBox, Error, Kind, Resource, Result, Source, inputs};
@@ -27,6 +27,7 @@ pub(super) struct Likeness {
     sum: Vec<f32>,
     n: usize,
     min_score: f32,
+    metric: Metric,
 }
 
 /// Likeness and concepts together.
@@ -37,13 +38,21 @@ pub(super) struct Mean {
 }
 
 /// A rank by a concept.
-enum ByConcept {
+pub(super) enum ByConcept {
+    /// The best of several, each counting for so much.
+    Best(Vec<(f32, ByConcept)>),
     Predicted { version_id: String, id: String },
     Labelled(ConceptTerm),
 }
 
 /// Makes ranks ready: finds or computes their vectors.
-pub(super) async fn prepare(app: &AppCtx, ranks: Vec<Rank>, min_score: f32) -> Result<Order> {
+pub(super) async fn prepare(
+    app: &AppCtx,
+    ranks: Vec<Rank>,
+    language: Option<&str>,
+    metric: Metric,
+    min_score: f32,
+) -> Result<Order> {
     let mut likeness: Option<Likeness> = None;
     let mut concepts = Vec::new();
     for Rank { negate, by } in ranks {
@@ -52,20 +61,27 @@ pub(super) async fn prepare(app: &AppCtx, ranks: Vec<Rank>, min_score: f32) -> R
             RankBy::InputId(id) => of_input(app, &id).await?,
             RankBy::Vector(vector) => checked(app, vector)?,
             RankBy::Predicted { concept } => {
-                let general = app.platform().catalog().general();
-                let known = general.labels.find(&concept.id, &concept.name);
-                let id = known.map_or(concept.id, |idx| general.labels.concepts[idx].id.clone());
-                concepts
-                    .push((negate, ByConcept::Predicted { version_id: general.version_id().to_owned(), id }));
+                let catalog = app.platform().catalog();
+                let known = catalog.concept(&concept.id, &concept.name, language);
+                let id = known.map_or(concept.id, |known| known.id.clone());
+                let version_id = catalog.general().version_id().to_owned();
+                concepts.push((negate, ByConcept::Predicted { version_id, id }));
+                continue;
+            }
+            RankBy::Text(text) => {
+                let found = words::concepts_of(app, &text, language).await?;
+                concepts.extend(found.into_iter().map(|by| (negate, by)));
                 continue;
             }
             RankBy::Labelled { concept } => {
-                concepts.push((negate, ByConcept::Labelled(concept)));
+                for concept in words::own_terms(app, vec![concept], language).await? {
+                    concepts.push((negate, ByConcept::Labelled(concept)));
+                }
                 continue;
             }
         };
         let likeness =
-            likeness.get_or_insert_with(|| Likeness { sum: vec![0.0; vector.len()], n: 0, min_score });
+            likeness.get_or_insert_with(|| Likeness { sum: vec![0.0; vector.len()], n: 0, min_score, metric });
         likeness.add(&vector, negate);
     }
     Ok(match (likeness, concepts.is_empty()) {
@@ -96,7 +112,8 @@ async fn of_image(app: &AppCtx, source: &Source, crop: Option<CropBox>) -> Resul
         Prediction::Concepts(_)
         | Prediction::Colors(_)
         | Prediction::Focus(_)
-        | Prediction::Fingerprint(_) => {
+        | Prediction::Fingerprint(_)
+        | Prediction::Frames(_) => {
             Err(Error::internal(anyhow::anyhow!("the embedding model gave no vector")))
         }
     }
@@ -144,9 +161,14 @@ impl Likeness {
         let selection = select::select(app, conditions).await?;
         let (found, likeness) = self.find(app, depth, selection).await?;
         let mut scored: Vec<(String, f32)> =
-            found.hits.into_iter().map(|(id, cosine)| (id, likeness.score(cosine))).collect();
+            found.hits.into_iter().map(|(id, cosine)| (id, likeness.metric.of(likeness.score(cosine)))).collect();
+        let n_found = scored.len();
         scored.retain(|(_, score)| *score >= likeness.min_score);
-        let total = (likeness.min_score <= 0.0).then_some(found.n_candidates as u64);
+        // The hits are all that there are if fewer were found than asked for, or one was found too bad.
+        let total = match likeness.min_score <= 0.0 {
+            true => Some(found.n_candidates as u64),
+            false => (n_found < depth || scored.len() < n_found).then_some(scored.len() as u64),
+        };
         Ok(Ranked { scored, n_skipped: 0, total })
     }
 
@@ -199,22 +221,31 @@ impl Mean {
 async fn values(app: &AppCtx, concepts: Vec<(bool, ByConcept)>) -> Result<Vec<(bool, HashMap<String, f32>)>> {
     let uid = app.uid().to_owned();
     let read = move |tx: &mut Tx<'_>| {
-        let mut values = Vec::new();
-        for (negate, by) in &concepts {
-            let by_id: HashMap<String, f32> = match by {
-                ByConcept::Predicted { version_id, id } => {
-                    let found =
-                        tx.inputs_with_prediction(&uid, version_id, std::slice::from_ref(id), 0.0, i64::MAX)?;
-                    found.into_iter().map(|(input, value)| (input, value as f32)).collect()
-                }
-                ByConcept::Labelled(term) => {
-                    let ids = select::concept_ids(tx, &uid, term)?;
-                    tx.inputs_with_label(&uid, &ids, true)?.into_iter().map(|input| (input, 1.0)).collect()
-                }
-            };
-            values.push((*negate, by_id));
-        }
-        Ok::<_, Error>(values)
+        concepts.iter().map(|(negate, by)| Ok::<_, Error>((*negate, values_of(tx, &uid, by)?))).collect()
     };
     app.platform().store().read(read).await
+}
+
+/// The value of a concept for the inputs that have it.
+fn values_of(tx: &Tx<'_>, uid: &str, by: &ByConcept) -> Result<HashMap<String, f32>> {
+    Ok(match by {
+        ByConcept::Predicted { version_id, id } => {
+            let found = tx.inputs_with_prediction(uid, version_id, std::slice::from_ref(id), 0.0, i64::MAX)?;
+            found.into_iter().map(|(input, value)| (input, value as f32)).collect()
+        }
+        ByConcept::Labelled(term) => {
+            let ids = select::concept_ids(tx, uid, term)?;
+            tx.inputs_with_label(uid, &ids, true)?.into_iter().map(|input| (input, 1.0)).collect()
+        }
+        ByConcept::Best(several) => {
+            let mut best: HashMap<String, f32> = HashMap::new();
+            for (weight, by) in several {
+                for (input, value) in values_of(tx, uid, by)? {
+                    let known = best.entry(input).or_default();
+                    *known = known.max(weight * value);
+                }
+            }
+            best
+        }
+    })
 }

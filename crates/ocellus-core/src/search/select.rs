@@ -6,7 +6,6 @@ use super::ConceptTerm;
 use super::Selection;
 use super::filter::{Conditions, SetTest, shown_from};
 use super::geo::GeoBounds;
-use crate::inputs::STATE_READY;
 use crate::{AppCtx, Error, Result};
 
 /// Up to this many inputs are looked up one by one; more are found by reading all.
@@ -71,6 +70,12 @@ fn set(tx: &Tx<'_>, uid: &str, test: &SetTest) -> Result<Selection> {
         SetTest::SourceUrl(url) => {
             Selection::only(tx.inputs_by_url(uid, url)?.into_iter().map(|input| input.id))
         }
+        SetTest::Changed(from_us, to_us) => Selection::only(tx.input_ids_by_change(uid, *from_us, *to_us)?),
+        SetTest::States(states) => Selection::only(tx.input_ids_by_state(uid, states)?),
+        SetTest::Annotated(statuses) => {
+            let names: Vec<&str> = statuses.iter().map(|status| status.name()).collect();
+            Selection::only(tx.inputs_with_annotation_status(uid, &names)?)
+        }
         SetTest::Blob(hash) => {
             Selection::only(tx.inputs_by_blob(uid, hash)?.into_iter().map(|input| input.id))
         }
@@ -103,7 +108,7 @@ pub(super) fn concept_ids(tx: &Tx<'_>, uid: &str, term: &ConceptTerm) -> Result<
 /// The processed inputs of the selection whose rows fit, in the order of creation.
 fn rows(tx: &Tx<'_>, uid: &str, selection: &Selection, conditions: &Conditions) -> Result<Vec<String>> {
     let fits = |facts: &InputFacts| {
-        facts.state == STATE_READY
+        conditions.allow(facts.state)
             && selection.contains(&facts.id)
             && conditions.rows.iter().all(|(negate, test)| test.holds(facts) != *negate)
     };

@@ -70,13 +70,22 @@ fn made_up(n: usize, dice: &mut Dice) -> Vec<Known> {
 
 async fn fill(test: &TestPlatform, known: &[Known]) -> AppCtx {
     let app = test.app().await;
-    let catalog = test.platform.catalog();
+    let uid = app.uid().to_owned();
+    let concept = move |tx: &mut Tx<'_>| {
+        let concept = store::Concept { id: "c-red".into(), name: "Red".into(), ..concept_row(&uid) };
+        Ok::<_, Error>(tx.insert_concept(&concept)?)
+    };
+    test.platform.store().write(concept).await.unwrap();
+    add(&app, known).await;
+    app
+}
+
+async fn add(app: &AppCtx, known: &[Known]) {
+    let catalog = app.platform().catalog();
     let (general, space) =
         (catalog.general().version_id().to_owned(), catalog.embedding().version_id().to_owned());
     let (uid, rows) = (app.uid().to_owned(), known.to_vec());
     let write = move |tx: &mut Tx<'_>| {
-        let concept = store::Concept { id: "c-red".into(), name: "Red".into(), ..concept_row(&uid) };
-        tx.insert_concept(&concept)?;
         for known in &rows {
             tx.insert_input(&input_row(&uid, known))?;
             let label = |value: f64| store::Label {
@@ -102,8 +111,7 @@ async fn fill(test: &TestPlatform, known: &[Known]) -> AppCtx {
         }
         Ok::<_, Error>(())
     };
-    test.platform.store().write(write).await.unwrap();
-    app
+    app.platform().store().write(write).await.unwrap();
 }
 
 fn concept_row(uid: &str) -> store::Concept {
@@ -276,7 +284,7 @@ async fn any_query_finds_what_a_naive_evaluation_finds() {
                 let expected: Vec<(f32, &Known)> =
                     fitting.into_iter().skip(page.offset() as usize).take(page.per_page as usize).collect();
                 let filters: Vec<Filter> = filters.into_iter().map(|(filter, _)| filter).collect();
-                let query = Query { filters, ranks, min_score, page };
+                let query = Query { filters, ranks, min_score, page, ..Query::default() };
                 let hits = run(&app, query.clone()).await.unwrap();
                 let at = format!("round {round}: {:?}, {} ranks", query.filters, query.ranks.len());
                 assert_eq!(hits.hits.len(), expected.len(), "{at}");
@@ -319,6 +327,7 @@ async fn filters_alone_find_in_the_order_of_creation_with_score_one() {
                     ranks: vec![],
                     min_score: 0.0,
                     page: Page { page, per_page: 10 },
+                    ..Query::default()
                 };
                 let hits = run(&app, query).await.unwrap();
                 assert_eq!(hits.total, Some(fitting.len() as u64), "{filters:?}");
@@ -340,6 +349,7 @@ async fn ranked_by_a_concept_alone_only_inputs_that_have_it_are_found() {
         ranks: vec![Rank { negate, by }],
         min_score: 0.0,
         page: Page::first(100),
+        ..Query::default()
     };
     let dog = || RankBy::Predicted { concept: term("", "dog", 1.0) };
     let hits = run(&app, by(false, dog())).await.unwrap();
@@ -363,6 +373,7 @@ async fn an_input_is_nearest_to_itself_and_gone_once_deleted() {
         ranks: vec![Rank { negate: false, by: RankBy::InputId(id.into()) }],
         min_score: 0.0,
         page: Page::first(5),
+        ..Query::default()
     };
     let hits = run(&app, like("in0007")).await.unwrap();
     assert_eq!(hits.hits[0].input.id, "in0007");
@@ -383,7 +394,7 @@ async fn an_input_is_nearest_to_itself_and_gone_once_deleted() {
 async fn what_cannot_be_asked_is_refused_in_words() {
     let test = TestPlatform::new().await;
     let app = fill(&test, &made_up(3, &mut Dice(59))).await;
-    let plain = Query { filters: vec![], ranks: vec![], min_score: 0.0, page: Page::first(20) };
+    let plain = Query::default();
     let filter = |test| vec![Filter { negate: false, test }];
     let nowhere = GeoPoint { latitude: 91.0, longitude: 0.0 };
     let table = [
@@ -419,4 +430,118 @@ async fn recall_is_measured_against_the_scan() {
     let report = recall(&test.platform, app.uid(), 10, 50).await.unwrap();
     assert_eq!((report.n_vectors, report.n_samples, report.k), (200, 50, 10));
     assert!(report.approximate && report.recall > 0.9 && report.recall <= 1.0, "{report:?}");
+}
+
+fn ids(hits: &Hits) -> Vec<&str> {
+    hits.hits.iter().map(|hit| hit.input.id.as_str()).collect()
+}
+
+#[tokio::test]
+async fn pages_fit_together_while_inputs_are_added() {
+    for db in TestStore::all().await {
+        let test = TestPlatform::on(db, |_| {}).await;
+        let mut dice = Dice(67);
+        let known = made_up(60, &mut dice);
+        let app = fill(&test, &known[..40]).await;
+        let by = RankBy::Vector(dice.vector());
+        let queries = [
+            Query::default(),
+            Query { ranks: vec![Rank { negate: false, by }], ..Query::default() },
+            Query { filters: vec![Filter { negate: true, test: Test::Ids(vec!["in0003".into()]) }], ..Query::default() },
+        ];
+        let page = async |query: &Query, page| {
+            run(&app, Query { page: Page { page, per_page: 10 }, ..query.clone() }).await.unwrap()
+        };
+        let mut before = Vec::new();
+        for query in &queries {
+            let whole = run(&app, Query { page: Page::first(100), ..query.clone() }).await.unwrap();
+            let first = page(query, 1).await;
+            before.push((ids(&whole).iter().map(|id| (*id).to_owned()).collect::<Vec<_>>(), first));
+        }
+        add(&app, &known[40..]).await;
+        for (query, (whole, first)) in queries.iter().zip(&before) {
+            let mut found: Vec<String> = ids(first).iter().map(|id| (*id).to_owned()).collect();
+            for n in 2..=5 {
+                found.extend(page(query, n).await.hits.into_iter().map(|hit| hit.input.id));
+            }
+            assert_eq!(&found, whole, "later pages show what was there at the first");
+            let now = run(&app, Query { page: Page::first(100), ..query.clone() }).await.unwrap();
+            assert_eq!(now.hits.len(), whole.len() + 20, "a new first page shows everything");
+        }
+        // A quarter of an hour later the first page is forgotten.
+        test.clock.advance_us(16 * 60 * 1_000_000);
+        assert_eq!(page(&queries[0], 6).await.hits.len(), 10);
+    }
+}
+
+#[tokio::test]
+async fn inputs_are_found_by_time_and_by_state() {
+    for db in TestStore::all().await {
+        let test = TestPlatform::on(db, |_| {}).await;
+        let app = fill(&test, &made_up(4, &mut Dice(71))).await;
+        let (uid, now_us) = (app.uid().to_owned(), 1_000);
+        let change = move |tx: &mut Tx<'_>| {
+            tx.set_input_state(&uid, "in0001", 3, ("internal", "broken"), now_us)?;
+            tx.set_input_state(&uid, "in0002", STATE_READY, ("", ""), now_us)?;
+            Ok::<_, Error>(())
+        };
+        test.platform.store().write(change).await.unwrap();
+        let find = async |negate, test| {
+            let found = run(&app, Query { filters: vec![Filter { negate, test }], ..Query::default() }).await.unwrap();
+            ids(&found).join(" ")
+        };
+        assert_eq!(find(false, Test::Changed { from_us: 1_000, to_us: 1_000 }).await, "in0002");
+        assert_eq!(find(true, Test::Changed { from_us: 1_000, to_us: i64::MAX }).await, "in0000 in0003");
+        assert_eq!(find(false, Test::Changed { from_us: 2, to_us: 999 }).await, "");
+        assert_eq!(find(false, Test::InState(vec![StateFilter::Failed])).await, "in0001");
+        assert_eq!(find(true, Test::InState(vec![StateFilter::Ready])).await, "in0001");
+        let all = run(&app, Query { as_of_us: Some(0), ..Query::default() }).await.unwrap();
+        assert_eq!((all.hits.len(), all.total), (0, Some(0)), "all were created later");
+    }
+}
+
+#[tokio::test]
+async fn both_metrics_order_alike_and_count_what_is_good_enough() {
+    let test = TestPlatform::new().await;
+    let known = made_up(40, &mut Dice(73));
+    let app = fill(&test, &known).await;
+    let by = RankBy::Vector(known[5].vector.clone());
+    let query = Query { ranks: vec![Rank { negate: false, by }], page: Page::first(40), ..Query::default() };
+    let cosines = run(&app, query.clone()).await.unwrap();
+    let distances = run(&app, Query { metric: Metric::Euclidean, ..query.clone() }).await.unwrap();
+    assert_eq!(ids(&cosines), ids(&distances));
+    for (a, b) in cosines.hits.iter().zip(&distances.hits) {
+        let distance = (2.0 - 2.0 * (2.0 * a.score - 1.0)).max(0.0).sqrt();
+        assert!((b.score - (1.0 - distance / 2.0)).abs() < 1e-3, "{} {}", a.score, b.score);
+    }
+    let least = cosines.hits[9].score;
+    let counted = Query { min_score: least, counted: true, page: Page::first(1), ..query };
+    assert_eq!(run(&app, counted).await.unwrap().total, Some(10));
+}
+
+#[tokio::test]
+async fn texts_find_by_name_by_another_word_and_by_meaning() {
+    for db in TestStore::all().await {
+        let test = TestPlatform::on(db, |_| {}).await;
+        let known = made_up(40, &mut Dice(79));
+        let app = fill(&test, &known).await;
+        let find = async |text: &str, language: Option<&str>| {
+            let by = RankBy::Text(text.to_owned());
+            let ranks = vec![Rank { negate: false, by }];
+            let language = language.map(str::to_owned);
+            let query = Query { ranks, language, page: Page::first(100), ..Query::default() };
+            let found = run(&app, query).await.unwrap();
+            ids(&found).iter().map(|id| (*id).to_owned()).collect::<Vec<_>>()
+        };
+        let mut dogs: Vec<&Known> = known.iter().filter(|k| k.dog.is_some()).collect();
+        dogs.sort_by(|a, b| b.dog.unwrap().total_cmp(&a.dog.unwrap()));
+        let dogs: Vec<&str> = dogs.into_iter().map(|k| k.id.as_str()).collect();
+        let reds = known.iter().filter(|k| k.red == Some(1.0)).count();
+        assert_eq!(find("a dog", None).await, dogs);
+        assert_eq!(find("Dogs!", None).await, dogs);
+        assert_eq!(find("犬", Some("ja")).await, dogs);
+        assert_eq!(find("puppies and other canines", None).await, dogs, "by meaning");
+        assert_eq!(find("red", None).await.len(), reds);
+        assert!(find("xyzzy qwertz", None).await.is_empty(), "what means nothing is not found");
+    }
 }

@@ -184,6 +184,16 @@ fn one_of<'a>(column: &str, list: &'a [String], params: &mut Vec<Val<'a>>) -> St
 }
 
 impl Tx<'_> {
+    /// The inputs with an annotation of one of these statuses.
+    pub fn inputs_with_annotation_status<S: AsRef<str>>(&self, app_uid: &str, statuses: &[S]) -> Result<Vec<String>> {
+        let mut ids = Vec::new();
+        for status in statuses {
+            let sql = "SELECT DISTINCT input_id FROM annotations WHERE app_uid = ?1 AND status = ?2";
+            ids.extend(self.select("annotations", sql, &[app_uid.into(), status.as_ref().into()], |row| row.text())?);
+        }
+        Ok(ids)
+    }
+
     /// Adds an annotation; `Conflict` when the app has one with this id.
     pub fn insert_annotation(&self, annotation: &Annotation) -> Result<()> {
         self.insert("annotations", COLUMNS, to_row(annotation))

@@ -127,6 +127,21 @@ impl Tx<'_> {
         self.select("vectors", &sql, &params, from_row)
     }
 
+    /// The vectors of these inputs in every space, tombstones left out.
+    pub fn vectors_of_inputs<S: AsRef<str>>(&self, app_uid: &str, input_ids: &[S]) -> Result<Vec<Vector>> {
+        let mut vectors = Vec::new();
+        for (list, vals) in id_chunks(input_ids, 2) {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM vectors WHERE app_uid = ?1 AND input_id IN ({list}) AND deleted = 0 \
+                 ORDER BY seq"
+            );
+            let mut params = vec![app_uid.into()];
+            params.extend(vals);
+            vectors.extend(self.select("vectors", &sql, &params, from_row)?);
+        }
+        Ok(vectors)
+    }
+
     /// The vector of an input in a space; a deleted one is not found.
     pub fn vector(&self, app_uid: &str, space: &str, input_id: &str) -> Result<Option<Vector>> {
         let sql = format!(

@@ -18,6 +18,7 @@ pub async fn run(config: Config, args: Search) -> anyhow::Result<()> {
         ranks: vec![Rank { negate: false, by: RankBy::Image { source, crop: None } }],
         min_score: 0.0,
         page: Page::first(args.limit),
+        ..Query::default()
     };
     let hits = search::run(&app, query).await.map_err(local::explain)?.hits;
     if args.json {
