@@ -121,6 +121,14 @@ impl AppCtx {
         self.public
     }
 
+    /// Refuses whoever only collaborates on the app.
+    pub fn check_owner(&self) -> Result<()> {
+        if self.caller.account_id != self.app.user_id {
+            return Err(Error::forbidden(Resource::App(self.app.id.clone()), "only the owner of an app may do this"));
+        }
+        Ok(())
+    }
+
     /// Refuses the public app.
     pub fn check_writable(&self) -> Result<()> {
         if self.public {
@@ -182,7 +190,8 @@ impl Platform {
     }
 
     /// Opens an app for a caller who holds the scopes. An empty user id or "me" means the caller's own; an empty app id
-    /// means the key's app. `NotFound` for an app the caller cannot reach, `Forbidden` for a missing scope.
+    /// means the key's app. `NotFound` for an app the caller cannot reach, `Forbidden` for a missing scope. A collaborator
+    /// may do there what both the key and the owner allow.
     pub async fn app(&self, caller: &Caller, user_id: &str, app_id: &str, needs: &[Scope]) -> Result<AppCtx> {
         caller.check_scopes(needs)?;
         let user_id = own_or(caller, user_id);
@@ -203,11 +212,29 @@ impl Platform {
         let public = row.account_id == PUBLIC_USER && row.id == PUBLIC_APP;
         let theirs =
             row.account_id == caller.account_id && caller.app_uid.as_ref().is_none_or(|uid| *uid == row.uid);
-        if row.account_id != user_id || !(theirs || public) {
+        if row.account_id != user_id {
             return Err(missing());
         }
         let uid = row.uid.clone();
-        Ok(AppCtx { platform: self.clone(), caller: caller.clone(), app: App::from(row), uid, public })
+        let caller = match theirs || public {
+            true => caller.clone(),
+            false => self.collaborator(caller, &uid, needs).await?.ok_or_else(missing)?,
+        };
+        Ok(AppCtx { platform: self.clone(), caller, app: App::from(row), uid, public })
+    }
+
+    /// The caller with what they may do on an app of somebody else, if they are a collaborator. Read anew at every call.
+    async fn collaborator(&self, caller: &Caller, app_uid: &str, needs: &[Scope]) -> Result<Option<Caller>> {
+        if caller.app_uid.is_some() {
+            return Ok(None);
+        }
+        let (uid, account_id) = (app_uid.to_owned(), caller.account_id.clone());
+        let row = self.store().read(move |tx| Ok::<_, Error>(tx.collaborator_of(&uid, &account_id)?)).await?;
+        let Some(row) = row else { return Ok(None) };
+        let theirs: ScopeSet = row.scopes.iter().map(|number| Scope(*number)).collect();
+        let caller = Caller { scopes: caller.scopes.and(&theirs), ..caller.clone() };
+        caller.check_scopes(needs)?;
+        Ok(Some(caller))
     }
 
     /// Opens an account for a caller who holds the scopes: the caller's own ("me" or empty), or a public one to read.

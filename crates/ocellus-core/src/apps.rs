@@ -217,6 +217,7 @@ fn apply(row: &mut store::App, patch: &AppPatch, action: PatchAction) {
 /// Deletes the app: gone at once, its keys with it, and its contents collected by a job.
 pub async fn delete(app: &AppCtx) -> Result<()> {
     app.check_writable()?;
+    app.check_owner()?;
     let platform = app.platform();
     let (uid, id, user_id) = (app.uid().to_owned(), app.app().id.clone(), app.app().user_id.clone());
     let now_us = platform.clock().now_us();

@@ -52,6 +52,19 @@ pub struct KeyPatch {
     pub description: Option<String>,
     /// What it may do.
     pub scopes: Option<Vec<Scope>>,
+    /// When it stops working, microseconds since the epoch.
+    pub expires_at_us: Option<i64>,
+}
+
+/// Which keys to list.
+#[derive(Clone, Debug, Default)]
+pub struct KeyFilter {
+    /// Those of this app only; empty for any.
+    pub app_id: String,
+    /// Those of this kind only.
+    pub kind: Option<KeyKind>,
+    /// Those that hold all of these scopes.
+    pub scopes: Vec<Scope>,
 }
 
 /// A token got with a client id and secret.
@@ -159,9 +172,15 @@ async fn reachable_app(account: &AccountCtx, app_id: &str) -> Result<store::App>
 /// The account's live keys in order of creation, those of one app if given; tokens are not listed. A key of one app sees
 /// only that app's keys.
 pub async fn list(account: &AccountCtx, page: Page, app_id: Option<&str>) -> Result<Vec<Key>> {
+    let app_id = app_id.unwrap_or_default().to_owned();
+    list_some(account, page, KeyFilter { app_id, ..KeyFilter::default() }).await
+}
+
+/// Like [`list`], of the keys that fit.
+pub async fn list_some(account: &AccountCtx, page: Page, filter: KeyFilter) -> Result<Vec<Key>> {
     check_own(account)?;
     let page = page.check()?;
-    let only = match app_id.filter(|id| !id.is_empty()) {
+    let only = match Some(filter.app_id.as_str()).filter(|id| !id.is_empty()) {
         Some(id) => Some(reachable_app(account, id).await?.uid),
         None => account.caller().app_uid.clone(),
     };
@@ -174,7 +193,7 @@ pub async fn list(account: &AccountCtx, page: Page, app_id: Option<&str>) -> Res
             let mut kept = Vec::new();
             for row in all_of(tx, &user_id)? {
                 let theirs = only.as_ref().is_none_or(|uid| row.app_uid.as_ref() == Some(uid));
-                if theirs && row.kind != KeyKind::Token.name() && is_live(&row, now_us) {
+                if theirs && row.kind != KeyKind::Token.name() && is_live(&row, now_us) && filter.fits(&row) {
                     kept.push(named(tx, row)?);
                 }
             }
@@ -183,6 +202,14 @@ pub async fn list(account: &AccountCtx, page: Page, app_id: Option<&str>) -> Res
         .await?;
     let skip = usize::try_from(page.offset()).unwrap_or(usize::MAX);
     Ok(keys.into_iter().skip(skip).take(page.per_page as usize).collect())
+}
+
+impl KeyFilter {
+    fn fits(&self, row: &store::Key) -> bool {
+        let scopes: ScopeSet = row.scopes.iter().map(|number| Scope(*number)).collect();
+        self.kind.is_none_or(|kind| kind.name() == row.kind)
+            && self.scopes.iter().all(|scope| scopes.allows(*scope))
+    }
 }
 
 fn all_of(tx: &store::Tx<'_>, user_id: &str) -> Result<Vec<store::Key>> {
@@ -249,17 +276,24 @@ pub async fn get(account: &AccountCtx, id: &str) -> Result<Key> {
     account.platform().store().read(move |tx| named(tx, visible(tx, &reach, &id)?)).await
 }
 
-/// Changes a key's description and scopes: merging adds scopes, removing takes them away. Nobody can give a key more than
+/// Changes a key's description, scopes and end: merging adds scopes, removing takes them away. Nobody can give a key more than
 /// they have.
 pub async fn patch(account: &AccountCtx, patch: KeyPatch, action: PatchAction) -> Result<Key> {
     let reach = reach(account)?;
     let caller = account.caller().clone();
+    let now_us = account.platform().clock().now_us();
+    if patch.expires_at_us.is_some_and(|expiry| expiry <= now_us) {
+        return Err(Error::invalid("keys.expires_at", "must lie in the future"));
+    }
     let key = account
         .platform()
         .store()
         .write(move |tx| {
             let mut row = visible(tx, &reach, &patch.id)?;
             action.set(&mut row.description, patch.description.clone());
+            if action != PatchAction::Remove {
+                row.expires_at_us = patch.expires_at_us.or(row.expires_at_us);
+            }
             let old: ScopeSet = row.scopes.iter().map(|number| Scope(*number)).collect();
             let scopes = changed(old, patch.scopes.as_deref(), action);
             if scopes.is_empty() {

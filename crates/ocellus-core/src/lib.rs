@@ -5,9 +5,11 @@ pub mod access;
 pub mod accounts;
 pub mod annotations;
 pub mod apps;
+pub mod audit;
 pub mod bootstrap;
 pub mod catalog;
 pub mod clock;
+pub mod collaborators;
 pub mod concepts;
 pub mod engine;
 pub mod error;
@@ -18,6 +20,7 @@ pub mod indexes;
 pub mod inputs;
 pub mod jobs;
 pub mod keys;
+pub mod mail;
 pub mod media;
 mod merge;
 pub mod models;
@@ -29,6 +32,7 @@ pub mod resources;
 pub mod search;
 #[cfg(feature = "testing")]
 pub mod testing;
+pub mod users;
 pub mod vocabs;
 
 pub use access::{AccountCtx, AppCtx, Caller, KeyKind, Scope, ScopeSet};

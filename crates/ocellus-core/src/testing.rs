@@ -11,6 +11,8 @@ use crate::bootstrap::FirstKey;
 use crate::engine::EngineConfig;
 use crate::fetch::FetchConfig;
 use crate::indexes::IndexConfig;
+use crate::mail::Mailer;
+use crate::users::AccountsConfig;
 use crate::{AccountCtx, AppCtx, Caller, Clock, Ids, JobsConfig, Platform, PlatformConfig};
 
 /// 2030-01-01T00:00:00Z: after every file of the test was written, so that blobs can grow old by the clock alone.
@@ -105,6 +107,7 @@ fn config(data_dir: PathBuf, clock: Clock) -> PlatformConfig {
         decode: DecodeLimits::default(),
         indexes: IndexConfig::default(),
         jobs: JobsConfig { workers: 4, ..JobsConfig::default() },
+        accounts: AccountsConfig { signup_open: true, mailer: Mailer::kept(), ..AccountsConfig::default() },
         clock,
         ids: Ids::counted(),
     }

@@ -314,6 +314,16 @@ impl ScopeSet {
         self.holds(Scope::ALL) || other.iter().all(|scope| self.holds(scope))
     }
 
+    /// What both sets allow.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        match (self.holds(Scope::ALL), other.holds(Scope::ALL)) {
+            (true, _) => *other,
+            (false, true) => *self,
+            (false, false) => Self(std::array::from_fn(|at| self.0[at] & other.0[at])),
+        }
+    }
+
     /// Whether there is nothing in it.
     pub fn is_empty(&self) -> bool {
         self.0 == [0; 4]
@@ -373,5 +383,8 @@ mod tests {
         assert!(few.allows(Scope(173)) && !few.allows(Scope::PREDICT) && !few.allows(Scope::ALL));
         assert!(all.covers(&few) && !few.covers(&all) && few.covers(&few));
         assert_eq!(few.numbers(), [3, 173]);
+        let other: ScopeSet = [Scope::SEARCH, Scope::PREDICT].into_iter().collect();
+        assert_eq!(few.and(&other).numbers(), [3]);
+        assert_eq!((few.and(&all), all.and(&few)), (few, few));
     }
 }

@@ -7,6 +7,7 @@ use ocellus_algo::image::DecodeLimits;
 use ocellus_core::engine::EngineConfig;
 use ocellus_core::fetch::FetchConfig;
 use ocellus_core::indexes::IndexConfig;
+use ocellus_core::users::AccountsConfig;
 use ocellus_core::{Clock, Ids, JobsConfig, PlatformConfig};
 use ocellus_store::StoreConfig;
 use toml::{Table, Value};
@@ -43,6 +44,7 @@ impl Config {
                 lease_s: self.jobs.lease_s,
                 poll_ms: self.jobs.poll_ms,
             },
+            accounts: AccountsConfig::default(),
             clock: Clock::system(),
             ids: Ids::random(),
         })
