@@ -13,7 +13,6 @@ use crate::datasets::exports::Exporters;
 use crate::engine::{Engine, EngineConfig};
 use crate::fetch::{FetchConfig, Fetcher};
 use crate::indexes::{IndexConfig, Indexes};
-use crate::users::AccountsConfig;
 use crate::search::anchors::Anchors;
 use crate::texts::Texts;
 use crate::users::AccountsConfig;
