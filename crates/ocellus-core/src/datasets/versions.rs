@@ -267,3 +267,22 @@ pub(crate) fn all_of(tx: &store::Tx<'_>, app_uid: &str, dataset_id: &str) -> Res
         }
     }
 }
+
+/// Inputs of a version that is ready, after a place (0 for the start), each with its place.
+pub async fn items(
+    app: &AppCtx,
+    dataset_id: &str,
+    id: &str,
+    after: i64,
+    limit: u32,
+) -> Result<Vec<(i64, super::frozen::Frozen)>> {
+    let (app_uid, dataset_id, id) = (app.uid().to_owned(), dataset_id.to_owned(), id.to_owned());
+    app.platform()
+        .store()
+        .read(move |tx| {
+            let version = find_ready(tx, &app_uid, &dataset_id, &id)?;
+            let rows = tx.dataset_items_page(&app_uid, &version.uid, after, i64::from(limit))?;
+            rows.into_iter().map(|row| Ok((row.seq, super::diff::read(row)?))).collect()
+        })
+        .await
+}

@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Seek, Write};
 
 use futures_util::FutureExt;
+use ocellus_interchange::Content;
 use ocellus_store as store;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -168,7 +169,8 @@ fn row_of(app_uid: &str, version_uid: &str, n: u64, line: Line) -> Result<store:
         seq: i64::try_from(n).unwrap_or(i64::MAX),
         content: line.content,
         labels: line.labels,
-        blob: line.frozen.hash,
+        // Words are kept with the row; only bytes are kept apart from it.
+        blob: line.frozen.hash.filter(|_| !matches!(line.frozen.item.content, Content::Text(_))),
         doc,
     })
 }
