@@ -34,6 +34,14 @@ pub fn refuse(filters: &[(&str, bool)]) -> Result<()> {
     }
 }
 
+/// Refuses fields of a thing that a request sets and nothing here acts on; `field` names the thing.
+pub fn refuse_fields(field: &str, given: &[(&str, bool)]) -> Result<()> {
+    match given.iter().find(|(_, given)| *given) {
+        Some((name, _)) => Err(Error::invalid(format!("{field}.{name}"), "is not supported by this server")),
+        None => Ok(()),
+    }
+}
+
 /// The action of a patch; `default` where the request does not say.
 pub fn action(name: &str, default: PatchAction) -> Result<PatchAction> {
     match name {

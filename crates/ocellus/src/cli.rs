@@ -64,6 +64,10 @@ pub enum Command {
     Index(Index),
     /// Find photographs of the local collection that look like this one
     Search(Search),
+    /// Bring a collection of labelled pictures into an app; run again to go on
+    Import(Import),
+    /// Write an app or a dataset as a collection that other tools read
+    Export(Export),
     /// List the models, and whether they are installed
     Models(Models),
     /// Print the effective settings, secrets masked
@@ -163,6 +167,54 @@ pub struct Search {
 }
 
 #[derive(Debug, Args)]
+pub struct Import {
+    /// Folder, zip or tar archive, or an annotation file with its pictures beside it
+    pub path: PathBuf,
+    /// folder, coco, voc, yolo, csv, jsonl, mvtec, label-studio, cvat, ground-truth or vertex [default: what it looks like]
+    #[arg(long, value_name = "NAME")]
+    pub format: Option<String>,
+    #[command(flatten)]
+    pub of: InApp,
+    /// Put everything into this dataset too, which is made if it is missing
+    #[arg(long, value_name = "ID")]
+    pub dataset: Option<String>,
+    /// Write there what was skipped and why, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Export {
+    /// Folder to make, or archive if it ends in .zip
+    pub path: PathBuf,
+    /// folder, coco, voc, yolo, csv, jsonl, mvtec, label-studio, cvat, ground-truth or vertex
+    #[arg(long, value_name = "NAME")]
+    pub format: String,
+    #[command(flatten)]
+    pub of: InApp,
+    /// Only this dataset
+    #[arg(long, value_name = "ID")]
+    pub dataset: Option<String>,
+    /// The dataset as it was in this version of it
+    #[arg(long, value_name = "ID", requires = "dataset")]
+    pub version: Option<String>,
+    /// Leave the pictures where they are and only name them
+    #[arg(long)]
+    pub without_files: bool,
+}
+
+/// Which app a command works on.
+#[derive(Debug, Args)]
+pub struct InApp {
+    /// App id [default: the collection of `ocellus index`]
+    #[arg(long)]
+    pub app: Option<String>,
+    /// User id [default: the first account]
+    #[arg(long)]
+    pub user: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub struct Models {
     /// Read every installed file and compare its hash
     #[arg(long)]
@@ -180,6 +232,9 @@ pub enum Admin {
     /// Make and list accounts
     #[command(subcommand)]
     Accounts(Accounts),
+    /// Make people who sign in, and give them passwords
+    #[command(subcommand)]
+    Users(Users),
     /// Make and list apps
     #[command(subcommand)]
     Apps(Apps),
@@ -248,6 +303,29 @@ pub enum Accounts {
     },
     /// List the accounts
     List,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Users {
+    /// Make an account for a person; the password is read from standard input
+    Create {
+        email: String,
+        /// User id [default: made up]
+        #[arg(long)]
+        user: Option<String>,
+        #[arg(long, default_value = "")]
+        first_name: String,
+        #[arg(long, default_value = "")]
+        last_name: String,
+    },
+    /// Give a person another password, read from standard input, and end their sessions
+    SetPassword {
+        #[command(flatten)]
+        of: OfUser,
+        /// The e-mail address to sign in with; needed where the account has none yet
+        #[arg(long)]
+        email: Option<String>,
+    },
 }
 
 #[derive(Debug, Subcommand)]

@@ -2,6 +2,8 @@
 
 mod admin;
 mod docs;
+mod export;
+mod import;
 mod index;
 pub mod local;
 mod models;
@@ -28,6 +30,8 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Predict(args) => block_on(predict::run(config, args)),
         Command::Index(args) => block_on(index::run(config, args)),
         Command::Search(args) => block_on(search::run(config, args)),
+        Command::Import(args) => block_on(import::run(config, args)),
+        Command::Export(args) => block_on(export::run(config, args)),
         Command::Models(args) => models::run(&config, &args),
         Command::Admin(command) => block_on(admin::run(config, command)),
         Command::Migrate => block_on(migrate(config)),
