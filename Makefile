@@ -20,6 +20,7 @@ setup: check-tools
 
 # PostgreSQL is thrown away afterwards; scripts/test_postgres.sh says what to install where it is missing.
 test: check-tools
+	@PYTHON="$(PYTHON)" scripts/check_tools.sh test
 	$(PYTHON) scripts/setup.py --group test
 	scripts/test_postgres.sh run cargo xtask ci
 

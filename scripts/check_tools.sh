@@ -36,4 +36,13 @@ elif ! "$python" -m pip --version >/dev/null 2>&1; then
     need "pip for $python" "Debian, Ubuntu: apt-get install python3-pip"
 fi
 
+# Tests look at videos; a server does without, and says so when it is given one.
+if [ "${1:-}" = test ] && ! command -v ffmpeg >/dev/null 2>&1; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
+        echo "installing Debian's ffmpeg"
+        { apt-get install -y --no-install-recommends ffmpeg || { apt-get update && apt-get install -y --no-install-recommends ffmpeg; }; } >/dev/null
+    fi
+    command -v ffmpeg >/dev/null 2>&1 || need "ffmpeg, for the tests of videos" "Debian, Ubuntu: apt-get install ffmpeg; Fedora: dnf install ffmpeg-free; macOS: brew install ffmpeg"
+fi
+
 exit $missing

@@ -1,23 +1,28 @@
 //! Inputs: what users put into an app, described in the background and visible at once.
 
-mod create;
+pub(crate) mod create;
 mod delete;
 pub(crate) mod doc;
-mod labels;
+mod hosted;
+pub(crate) mod labels;
 mod list;
-mod patch;
+pub(crate) mod patch;
 mod rows;
 #[cfg(test)]
 mod tests;
 
-pub use create::create;
+pub use create::{create, create_in};
 pub use delete::{delete, delete_all};
-pub use list::{count, get, get_many, image, list, stream};
+pub(crate) use hosted::TEXT;
+pub use hosted::image;
+pub use list::{count, get, get_many, list, stream};
 pub use patch::patch;
-pub(crate) use rows::{STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY};
+pub(crate) use rows::{load, STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY};
 
 use ocellus_algo::color::DominantColor;
 
+use crate::annotations::Data;
+use crate::video::VideoAbout;
 use crate::{CropBox, GeoPoint, JsonMap, MediaKind, Page, Source};
 
 /// The most inputs one call may add, patch or delete by id.
@@ -42,6 +47,8 @@ pub struct NewInput {
     pub metadata: JsonMap,
     /// Where it was taken.
     pub geo: Option<GeoPoint>,
+    /// What the caller says of regions and frames of it; nothing but those is looked at.
+    pub parts: Data,
 }
 
 /// A concept to put on an input; a missing concept is made.
@@ -87,12 +94,16 @@ pub struct Input {
     pub width: Option<u32>,
     /// In pixels, after EXIF orientation and before the crop.
     pub height: Option<u32>,
+    /// What the file of a video says of itself, once it was looked at.
+    pub video: Option<VideoAbout>,
     /// The part that is looked at.
     pub crop: Option<CropBox>,
     /// The user's own concepts, in the order they were put.
     pub labels: Vec<Label>,
     /// The user's own data.
     pub metadata: JsonMap,
+    /// The datasets it is in, in the order in which it was put into them.
+    pub dataset_ids: Vec<String>,
     /// Given by the user, or else read from the photograph.
     pub geo: Option<GeoPoint>,
     /// What the camera wrote into the file.
@@ -238,6 +249,10 @@ pub struct InputPatch {
 pub enum Rendition {
     /// As it came.
     Original,
-    /// A small JPEG.
+    /// A JPEG of at most 96 pixels a side.
+    Tiny,
+    /// A JPEG of at most 320 pixels a side.
     Thumbnail,
+    /// A JPEG of at most 1024 pixels a side.
+    Large,
 }

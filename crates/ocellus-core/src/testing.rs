@@ -105,6 +105,7 @@ fn config(data_dir: PathBuf, clock: Clock) -> PlatformConfig {
         engine: EngineConfig::default(),
         fetch: FetchConfig { allow: vec!["127.0.0.1".to_owned()], ..FetchConfig::default() },
         decode: DecodeLimits::default(),
+        video: Default::default(),
         indexes: IndexConfig::default(),
         jobs: JobsConfig { workers: 4, ..JobsConfig::default() },
         accounts: AccountsConfig { signup_open: true, mailer: Mailer::kept(), ..AccountsConfig::default() },

@@ -12,8 +12,10 @@ use super::labels::{self, Known, Labeller};
 use super::rows::{self, STATE_PENDING, STATE_READY};
 use super::{Input, InputState, MAX_PER_CALL, NewInput, NewLabel};
 use crate::accounts::check_id;
+use crate::annotations;
+use crate::datasets;
 use crate::jobs::{gc_blobs, process_input};
-use crate::{AppCtx, Error, MediaKind, Resource, Result, Source};
+use crate::{AppCtx, Error, Resource, Result, Source};
 
 /// How many blobs of one call are written at the same time.
 const PUTS_AT_ONCE: usize = 8;
@@ -22,13 +24,27 @@ const PUTS_AT_ONCE: usize = 8;
 struct Candidate {
     row: store::Input,
     labels: Vec<NewLabel>,
+    parts: annotations::Data,
     unique_url: bool,
 }
+
+/// The datasets that each input of a call goes into; the last ones may be left out.
+type DatasetIds = Vec<Vec<String>>;
 
 /// Adds inputs and gives one result for each, in order. Accepted ones are visible at once as pending.
 ///
 /// An id or an address that the app has already, or that comes twice in the call, is a `Conflict` about `Input` or `Url`.
 pub async fn create(app: &AppCtx, new: Vec<NewInput>) -> Result<Vec<Result<Input>>> {
+    create_in(app, new, DatasetIds::new()).await
+}
+
+/// Like [`create`], putting each input into the datasets with the ids at its place; an input with a dataset that does not
+/// exist is refused.
+pub async fn create_in(
+    app: &AppCtx,
+    new: Vec<NewInput>,
+    dataset_ids: Vec<Vec<String>>,
+) -> Result<Vec<Result<Input>>> {
     app.check_writable()?;
     if new.is_empty() || new.len() > MAX_PER_CALL {
         return Err(Error::invalid(
@@ -49,7 +65,7 @@ pub async fn create(app: &AppCtx, new: Vec<NewInput>) -> Result<Vec<Result<Input
         .store()
         .write(move |tx| {
             check_alive(tx, &by.app_uid)?;
-            let results = accept_all(tx, &by, &candidates)?;
+            let results = accept_all(tx, &by, &candidates, &dataset_ids)?;
             let pending = pending_ids(&results);
             if !pending.is_empty() {
                 process_input::job(&job_id, &by.account_id, &by.app_uid, &pending, by.now_us).insert(tx)?;
@@ -77,18 +93,19 @@ fn orphans(candidates: &[Result<Candidate>], results: &[Result<Input>]) -> BTree
     refused.filter_map(|(candidate, _)| candidate.as_ref().ok()?.row.blob.clone()).collect()
 }
 
-pub(super) fn labeller(app: &AppCtx) -> Labeller {
+pub(crate) fn labeller(app: &AppCtx) -> Labeller {
     Labeller {
         platform: app.platform().clone(),
         app_uid: app.uid().to_owned(),
         account_id: app.caller().account_id.clone(),
+        key_id: app.caller().key_id.clone(),
         language: app.app().default_language.clone(),
         now_us: app.platform().clock().now_us(),
     }
 }
 
 /// An app that was deleted since the door opened takes nothing more.
-pub(super) fn check_alive(tx: &store::Tx<'_>, app_uid: &str) -> Result<()> {
+pub(crate) fn check_alive(tx: &store::Tx<'_>, app_uid: &str) -> Result<()> {
     match tx.app_by_uid(app_uid)? {
         Some(app) if app.deleted_at_us.is_none() => Ok(()),
         Some(app) => Err(Error::not_found(Resource::App(app.id))),
@@ -100,19 +117,27 @@ fn accept_all(
     tx: &store::Tx<'_>,
     by: &Labeller,
     candidates: &[Result<Candidate>],
+    dataset_ids: &[Vec<String>],
 ) -> Result<Vec<Result<Input>>> {
     let mut known = Known::default();
     let (mut ids, mut urls) = (HashSet::new(), HashSet::new());
     let mut refused = Vec::with_capacity(candidates.len());
-    for candidate in candidates {
+    for (idx, candidate) in candidates.iter().enumerate() {
+        let datasets = dataset_ids.get(idx).map_or(&[][..], Vec::as_slice);
         refused.push(match candidate {
             Err(error) => Some(error.clone()),
             Ok(candidate) => match conflict(tx, candidate, &mut ids, &mut urls)? {
                 Some(error) => Some(error),
+                None if datasets.iter().any(|id| datasets::find(tx, &by.app_uid, id).is_err()) => {
+                    Some(Error::invalid(format!("inputs[{idx}].dataset_ids"), "must be of existing datasets"))
+                }
                 None => {
+                    let who = (by.app_uid.as_str(), by.account_id.as_str(), by.key_id.as_str());
+                    datasets::add_in(tx, who, &candidate.row.id, datasets, by.now_us)?;
                     tx.insert_input(&candidate.row)?;
                     let values = known.resolve(tx, by, &candidate.labels)?;
-                    tx.put_labels(&labels::rows(by, &candidate.row.id, values))?;
+                    let said = (candidate.row.id.as_str(), values, &candidate.parts);
+                    annotations::add_to_new_input(tx, by, &mut known, said)?;
                     None
                 }
             },
@@ -161,6 +186,7 @@ async fn prepare(app: &AppCtx, new: NewInput, field: String) -> Result<Candidate
     check_id(&format!("{field}.id"), &id)?;
     let mut doc = InputDoc { crop: new.crop, geo_given: new.geo.is_some(), ..InputDoc::default() };
     let (mut source_url, mut blob, mut state) = (None, None, STATE_PENDING);
+    let (mut content_hash, mut mime) = (None, None);
     match new.source {
         Source::Url(url) => source_url = Some(url),
         Source::Bytes(bytes) => {
@@ -173,8 +199,11 @@ async fn prepare(app: &AppCtx, new: NewInput, field: String) -> Result<Candidate
                 return Err(Error::too_large(message).about(Resource::Image(id)));
             }
             blob = Some(platform.store().blobs().put(bytes).await?);
+            content_hash.clone_from(&blob);
         }
         Source::Text(text) => {
+            content_hash = Some(store::Blobs::hash_of(text.as_bytes()));
+            mime = Some(super::hosted::TEXT.to_owned());
             doc.text = Some(text);
             state = STATE_READY;
         }
@@ -189,13 +218,13 @@ async fn prepare(app: &AppCtx, new: NewInput, field: String) -> Result<Candidate
         failure: String::new(),
         kind: new.kind.name().to_owned(),
         source_url,
-        content_hash: blob.clone(),
+        content_hash,
         blob,
         thumb: None,
         phash: None,
         width: None,
         height: None,
-        mime: None,
+        mime,
         lat: new.geo.map(|geo| geo.latitude),
         lon: new.geo.map(|geo| geo.longitude),
         metadata: new.metadata,
@@ -203,26 +232,17 @@ async fn prepare(app: &AppCtx, new: NewInput, field: String) -> Result<Candidate
         created_at_us: now_us,
         modified_at_us: now_us,
     };
-    Ok(Candidate { row, labels: new.labels, unique_url: !new.allow_duplicate_url })
+    let parts = new.parts;
+    Ok(Candidate { row, labels: new.labels, parts, unique_url: !new.allow_duplicate_url })
 }
 
 fn check(new: &NewInput, field: &str) -> Result<()> {
-    match new.kind {
-        MediaKind::Image | MediaKind::Text => {}
-        MediaKind::Video | MediaKind::Audio => {
-            let message =
-                format!("{field}.data.{} is not supported, only images and text are", new.kind.name());
-            return Err(Error::unsupported(message).about(Resource::Field(format!("{field}.data"))));
-        }
-    }
+    let url_field = || format!("{field}.data.{}.url", new.kind.name());
     if let Source::Url(url) = &new.source {
         let parsed =
-            Url::parse(url).map_err(|_| Error::invalid(format!("{field}.data.image.url"), "is not a URL"))?;
+            Url::parse(url).map_err(|_| Error::invalid(url_field(), "is not a URL"))?;
         if !matches!(parsed.scheme(), "http" | "https") {
-            return Err(Error::invalid(
-                format!("{field}.data.image.url"),
-                "must begin with http:// or https://",
-            ));
+            return Err(Error::invalid(url_field(), "must begin with http:// or https://"));
         }
     }
     if let Some(crop) = new.crop {
@@ -234,5 +254,5 @@ fn check(new: &NewInput, field: &str) -> Result<()> {
     for (idx, label) in new.labels.iter().enumerate() {
         labels::check(label, &format!("{field}.data.concepts[{idx}]"))?;
     }
-    Ok(())
+    new.parts.check(&format!("{field}.data"))
 }

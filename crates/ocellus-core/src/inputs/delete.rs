@@ -26,8 +26,9 @@ pub async fn delete(app: &AppCtx, ids: &[String]) -> Result<()> {
             if let Some(missing) = ids.iter().find(|id| !found.iter().any(|row| row.id == **id)) {
                 return Err(Error::not_found(Resource::Input(missing.clone())));
             }
+            let mut hashes = hashes_of(&found);
+            hashes.extend(tx.rendition_blobs(&uid, &ids)?);
             tx.delete_inputs(&uid, &ids)?;
-            let hashes = hashes_of(&found);
             if !hashes.is_empty() {
                 gc_blobs::job_for(&job_id, &account_id, &hashes, now_us).insert(tx)?;
             }

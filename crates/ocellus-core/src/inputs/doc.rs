@@ -3,6 +3,7 @@
 use ocellus_algo::color::DominantColor;
 use serde::{Deserialize, Serialize};
 
+use crate::video::VideoAbout;
 use crate::{CropBox, Error, JsonMap, Result};
 
 /// The document of an input. Fields may be added; an absent one means its default.
@@ -24,6 +25,9 @@ pub(crate) struct InputDoc {
     /// The dominant colours.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub colors: Vec<ColorDoc>,
+    /// What the file of a video says of itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub video: Option<VideoAbout>,
     /// 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sharpness: Option<f32>,

@@ -1,10 +1,9 @@
-//! Reading inputs: one, several, a page, a stream, their number, their pictures.
+//! Reading inputs: one, several, a page, a stream, their number.
 
-use bytes::Bytes;
 use ocellus_store::InputQuery;
 
 use super::rows::{self, STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY};
-use super::{Input, InputCounts, InputListing, Rendition, StateFilter};
+use super::{Input, InputCounts, InputListing, StateFilter};
 use crate::{AppCtx, Error, Resource, Result};
 
 /// One input. `NotFound` if it does not exist.
@@ -63,19 +62,4 @@ pub async fn count(app: &AppCtx) -> Result<InputCounts> {
         ready: of(STATE_READY),
         failed: of(STATE_FAILED),
     })
-}
-
-/// The bytes of an input's picture and their media type. `NotFound` if there is no copy (yet).
-pub async fn image(app: &AppCtx, id: &str, rendition: Rendition) -> Result<(Bytes, String)> {
-    let input = get(app, id).await?;
-    let missing = || Error::not_found(Resource::Image(id.to_owned()));
-    let hosted = input.hosted.ok_or_else(missing)?;
-    let (hash, mime) = match rendition {
-        Rendition::Original => {
-            (hosted.hash, hosted.mime.unwrap_or_else(|| "application/octet-stream".to_owned()))
-        }
-        Rendition::Thumbnail => (hosted.thumb.ok_or_else(missing)?, "image/jpeg".to_owned()),
-    };
-    let bytes = app.platform().store().blobs().get(&hash).await?.ok_or_else(missing)?;
-    Ok((bytes, mime))
 }

@@ -7,6 +7,7 @@ use ocellus_store as store;
 
 use super::doc::InputDoc;
 use super::{FailureCode, Hosted, Input, InputState, Label, StateFilter};
+use crate::datasets;
 use crate::{Error, GeoPoint, MediaKind, Result};
 
 /// Waiting.
@@ -19,7 +20,7 @@ pub(crate) const STATE_READY: i64 = 2;
 pub(crate) const STATE_FAILED: i64 = 3;
 
 impl StateFilter {
-    pub(super) fn number(self) -> i64 {
+    pub(crate) fn number(self) -> i64 {
         match self {
             Self::Pending => STATE_PENDING,
             Self::Processing => STATE_PROCESSING,
@@ -39,16 +40,18 @@ pub(crate) fn load<S: AsRef<str>>(tx: &store::Tx<'_>, app_uid: &str, ids: &[S]) 
 pub(crate) fn assemble(tx: &store::Tx<'_>, app_uid: &str, rows: Vec<store::Input>) -> Result<Vec<Input>> {
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     let mut labels = labels_by_input(tx, app_uid, &ids)?;
+    let mut dataset_ids = datasets::ids_of_inputs(tx, app_uid, &ids)?;
     rows.into_iter()
         .map(|row| {
             let labels = labels.remove(&row.id).unwrap_or_default();
-            from_row(row, labels)
+            let dataset_ids = dataset_ids.remove(&row.id).unwrap_or_default();
+            from_row(row, labels, dataset_ids)
         })
         .collect()
 }
 
 fn labels_by_input(tx: &store::Tx<'_>, app_uid: &str, ids: &[&str]) -> Result<HashMap<String, Vec<Label>>> {
-    let rows = tx.labels_of_inputs(app_uid, ids)?;
+    let rows = tx.whole_labels_of_inputs(app_uid, ids)?;
     let mut concept_ids: Vec<String> = rows.iter().map(|row| row.concept_id.clone()).collect();
     concept_ids.sort_unstable();
     concept_ids.dedup();
@@ -56,16 +59,19 @@ fn labels_by_input(tx: &store::Tx<'_>, app_uid: &str, ids: &[&str]) -> Result<Ha
     let names: HashMap<String, String> =
         concepts.into_iter().map(|concept| (concept.id, concept.name)).collect();
     let mut labels: HashMap<String, Vec<Label>> = HashMap::new();
-    // What annotations say is theirs; only the input's own labels are part of it.
-    for row in rows.into_iter().filter(|row| row.annotation_id.is_empty()) {
+    for row in rows {
         let name = names.get(&row.concept_id).unwrap_or(&row.concept_id).clone();
         let label = Label { concept_id: row.concept_id, name, value: row.value as f32 };
-        labels.entry(row.input_id).or_default().push(label);
+        let of_input = labels.entry(row.input_id).or_default();
+        // What several people say is shown once, in the words of the first.
+        if of_input.iter().all(|earlier| earlier.concept_id != label.concept_id) {
+            of_input.push(label);
+        }
     }
     Ok(labels)
 }
 
-fn from_row(row: store::Input, labels: Vec<Label>) -> Result<Input> {
+fn from_row(row: store::Input, labels: Vec<Label>, dataset_ids: Vec<String>) -> Result<Input> {
     let state = state_of(&row)?;
     let doc = InputDoc::read(&row.doc)?;
     let kind = MediaKind::from_name(&row.kind).ok_or_else(|| corrupt(&row.id, "kind"))?;
@@ -76,12 +82,19 @@ fn from_row(row: store::Input, labels: Vec<Label>) -> Result<Input> {
         state,
         kind,
         url: row.source_url,
-        hosted: row.blob.map(|hash| Hosted { hash, thumb: row.thumb, mime: row.mime }),
+        // Words that came with the request are kept with the input and not as a blob.
+        hosted: row.blob.or(row.content_hash.filter(|_| doc.text.is_some())).map(|hash| Hosted {
+            hash,
+            thumb: row.thumb,
+            mime: row.mime,
+        }),
         text: doc.text,
         width: row.width.and_then(|side| u32::try_from(side).ok()),
         height: row.height.and_then(|side| u32::try_from(side).ok()),
+        video: doc.video,
         crop: doc.crop,
         labels,
+        dataset_ids,
         metadata: row.metadata,
         geo,
         exif: doc.exif,

@@ -21,6 +21,7 @@ fn text(id: &str) -> NewInput {
         labels: Vec::new(),
         metadata: JsonMap::new(),
         geo: None,
+        parts: Default::default(),
     }
 }
 
@@ -89,7 +90,7 @@ async fn each_input_of_a_batch_is_accepted_or_refused_on_its_own() {
             "Invalid field",
             "Invalid field",
             "Invalid field",
-            "Unsupported field",
+            "j",
             "Invalid field",
             "c",
         ];
@@ -100,7 +101,7 @@ async fn each_input_of_a_batch_is_accepted_or_refused_on_its_own() {
         // "old-url", and one job for "b" and "d" together; texts need none.
         assert_eq!(test.platform.count_open_jobs().await.unwrap(), 2);
         let counts = count(&app).await.unwrap();
-        assert_eq!(counts, InputCounts { pending: 3, processing: 0, ready: 3, failed: 0 });
+        assert_eq!(counts, InputCounts { pending: 4, processing: 0, ready: 3, failed: 0 });
     }
 }
 

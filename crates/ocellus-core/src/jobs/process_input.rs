@@ -1,14 +1,17 @@
-//! Describes an input: fetch, decode, crop, thumbnail, EXIF, concepts, vector, colours, fingerprint; then one write.
+//! Describes an input: fetch, decode (a video frame by frame), crop, thumbnail, EXIF, concepts, vector, colours, fingerprint; then one write.
 
 use bytes::Bytes;
 use futures_util::FutureExt;
 use ocellus_algo::image::{self, DecodeLimits, Exif, RgbImage};
 use ocellus_store as store;
+use serde_json::{Value, json};
 
 use super::{JobCtx, JobKind, NewJob, Outcome};
 use crate::inputs::doc::{ColorDoc, InputDoc};
 use crate::inputs::{FailureCode, STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY};
-use crate::predict::{self, Description};
+use crate::inputs::TEXT;
+use crate::media_type::media_type;
+use crate::predict::{self, Description, Scored, VideoDescription};
 use crate::{CropBox, Error, JsonMap, Kind, MediaKind, Resource, Result};
 
 pub(crate) const KIND: JobKind = JobKind {
@@ -154,6 +157,8 @@ struct Described {
 enum Content {
     Text(String),
     Image { seen: Box<Seen>, description: Box<Description> },
+    Audio(&'static str),
+    Video { mime: &'static str, thumbnail: Vec<u8>, description: Box<VideoDescription> },
 }
 
 /// What the file itself tells.
@@ -173,6 +178,15 @@ async fn describe(cx: &JobCtx, row: &store::Input) -> Result<Described> {
             .map_err(|_| Error::invalid("data.text", "is not UTF-8 text"))?;
         return Ok(Described { fetched, content: Content::Text(text) });
     }
+    if let Some(kind @ (MediaKind::Audio | MediaKind::Video)) = MediaKind::from_name(&row.kind) {
+        let unknown = || Error::unsupported(format!("the bytes are of no known kind of {}", kind.name()));
+        let mime = media_type(kind, &bytes).ok_or_else(unknown)?;
+        let content = match kind {
+            MediaKind::Video => watch(cx, bytes, mime).await?,
+            MediaKind::Audio | MediaKind::Image | MediaKind::Text => Content::Audio(mime),
+        };
+        return Ok(Described { fetched, content });
+    }
     let crop = InputDoc::read(&row.doc)?.crop;
     let limits = *cx.platform.decode_limits();
     let (seen, picture) = cx.platform.engine().cpu(move || look(&bytes, &limits, crop)).await??;
@@ -182,6 +196,15 @@ async fn describe(cx: &JobCtx, row: &store::Input) -> Result<Described> {
         fetched,
         content: Content::Image { seen: Box::new(seen), description: Box::new(description) },
     })
+}
+
+/// Looks at a video frame by frame.
+async fn watch(cx: &JobCtx, bytes: Bytes, mime: &'static str) -> Result<Content> {
+    let description = predict::describe_video(&cx.platform, bytes).await?;
+    let first = description.first.clone();
+    let shrink = move || image::encode_jpeg(&image::thumbnail(&first, THUMBNAIL_SIDE), THUMBNAIL_QUALITY);
+    let thumbnail = cx.platform.engine().cpu(shrink).await??;
+    Ok(Content::Video { mime, thumbnail, description: Box::new(description) })
 }
 
 async fn content_of(cx: &JobCtx, row: &store::Input) -> Result<(Bytes, bool)> {
@@ -223,9 +246,27 @@ async fn keep(cx: &JobCtx, described: Described) -> Result<Outcome> {
             let mut doc = InputDoc::read(&row.doc)?;
             doc.text = Some(text.clone());
             row.doc = doc.write();
-            row.mime = Some("text/plain".to_owned());
+            row.mime = Some(TEXT.to_owned());
             ready(tx, row, blob.as_ref(), now_us)
         }),
+        Content::Audio(mime) => Outcome::effect(move |tx| {
+            let Some(mut row) = open_row(tx, &app_uid, &input_id)? else { return Ok(()) };
+            row.mime = Some(mime.to_owned());
+            ready(tx, row, blob.as_ref(), now_us)
+        }),
+        Content::Video { mime, thumbnail, description } => {
+            let thumb = platform.store().blobs().put(Bytes::from(thumbnail)).await?;
+            Outcome::effect(move |tx| {
+                let Some(mut row) = open_row(tx, &app_uid, &input_id)? else { return Ok(()) };
+                fill_video(&mut row, &description)?;
+                (row.mime, row.thumb) = (Some(mime.to_owned()), Some(thumb.clone()));
+                let (concepts, vector) = (&description.concepts, &description.embedding);
+                let versions = (&description.concepts_version_id, &description.embedding_version_id);
+                write_found(tx, &row, (versions.0.as_str(), concepts), (versions.1.as_str(), vector))?;
+                tx.put_video_frames(&app_uid, &input_id, versions.0, &frame_rows(&description))?;
+                ready(tx, row, blob.as_ref(), now_us)
+            })
+        }
         Content::Image { mut seen, description } => {
             let thumb =
                 platform.store().blobs().put(Bytes::from(std::mem::take(&mut seen.thumbnail))).await?;
@@ -233,7 +274,9 @@ async fn keep(cx: &JobCtx, described: Described) -> Result<Outcome> {
                 let Some(mut row) = open_row(tx, &app_uid, &input_id)? else { return Ok(()) };
                 fill(&mut row, &seen, &description)?;
                 row.thumb = Some(thumb.clone());
-                write_found(tx, &app_uid, &input_id, &description)?;
+                let concepts = (description.concepts_version_id.as_str(), &description.concepts);
+                let vector = (description.embedding_version_id.as_str(), &description.embedding);
+                write_found(tx, &row, concepts, vector)?;
                 ready(tx, row, blob.as_ref(), now_us)
             })
         }
@@ -285,20 +328,46 @@ fn exif_map(exif: &Exif) -> JsonMap {
     map
 }
 
-fn write_found(tx: &store::Tx<'_>, app_uid: &str, input_id: &str, description: &Description) -> Result<()> {
-    let concepts: Vec<(String, f64)> = description
-        .concepts
-        .iter()
-        .map(|scored| (scored.concept_id.clone(), f64::from(scored.probability)))
-        .collect();
-    tx.put_predictions(app_uid, input_id, &description.concepts_version_id, &concepts)?;
+fn fill_video(row: &mut store::Input, description: &VideoDescription) -> Result<()> {
+    row.width = Some(i64::from(description.about.width));
+    row.height = Some(i64::from(description.about.height));
+    let mut doc = InputDoc::read(&row.doc)?;
+    doc.video = Some(description.about.clone());
+    row.doc = doc.write();
+    Ok(())
+}
+
+/// What was seen in each frame, as it is stored.
+fn frame_rows(description: &VideoDescription) -> Vec<store::VideoFrame> {
+    let row = |(idx, (time_ms, concepts)): (usize, &(u64, Vec<Scored>))| {
+        let pair = |scored: &Scored| json!({"id": scored.concept_id, "value": scored.probability});
+        let list: Vec<Value> = concepts.iter().map(pair).collect();
+        store::VideoFrame {
+            idx: i64::try_from(idx).unwrap_or(i64::MAX),
+            time_ms: i64::try_from(*time_ms).unwrap_or(i64::MAX),
+            doc: [("concepts".to_owned(), Value::from(list))].into_iter().collect(),
+        }
+    };
+    description.frames.iter().enumerate().map(row).collect()
+}
+
+/// Writes the concepts and the vector that were found, each with the version of the model that found them.
+fn write_found(
+    tx: &store::Tx<'_>,
+    row: &store::Input,
+    (concepts_version_id, concepts): (&str, &Vec<Scored>),
+    (space, vector): (&str, &Vec<f32>),
+) -> Result<()> {
+    let pair = |scored: &Scored| (scored.concept_id.clone(), f64::from(scored.probability));
+    let concepts: Vec<(String, f64)> = concepts.iter().map(pair).collect();
+    tx.put_predictions(&row.app_uid, &row.id, concepts_version_id, &concepts)?;
     tx.put_vectors(&[store::Vector {
-        app_uid: app_uid.to_owned(),
-        space: description.embedding_version_id.clone(),
-        input_id: input_id.to_owned(),
+        app_uid: row.app_uid.clone(),
+        space: space.to_owned(),
+        input_id: row.id.clone(),
         seq: 0,
         deleted: false,
-        data: description.embedding.clone(),
+        data: vector.clone(),
     }])?;
     Ok(())
 }

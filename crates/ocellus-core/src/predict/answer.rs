@@ -1,11 +1,13 @@
 //! From bytes to a model's answer: decode, prepare, run, and pick what was asked for.
 
 use bytes::Bytes;
+use ocellus_algo::image::RgbImage;
 use ocellus_algo::nn::Tensor;
 use ocellus_algo::{color, embed, fingerprint, focus, preprocess};
 
 use super::{ConceptSelector, PredictOptions, Prediction, Scored, open_image};
 use crate::catalog::{Labels, ModelSpec, ModelTask, OWN_LANGUAGE};
+use crate::video::Sampling;
 use crate::{CropBox, Error, Platform, Result};
 
 /// The most concepts one answer may hold.
@@ -17,6 +19,8 @@ pub const MAX_COLORS: usize = 10;
 pub struct Wanted {
     pub max_concepts: usize,
     pub min_value: f32,
+    /// At which times a video is looked at.
+    pub sampling: Sampling,
     /// Positions of the selected concepts; `None` means all.
     pub selected: Option<Vec<usize>>,
 }
@@ -33,7 +37,12 @@ impl Wanted {
             ModelTask::Concepts => select(&model.labels, &options.select)?,
             ModelTask::Embedding | ModelTask::Color | ModelTask::Focus | ModelTask::NearDuplicate => None,
         };
-        Ok(Self { max_concepts: options.max_concepts as usize, min_value: options.min_value, selected })
+        Ok(Self {
+            max_concepts: options.max_concepts as usize,
+            min_value: options.min_value,
+            sampling: options.sampling.check()?,
+            selected,
+        })
     }
 
     /// The wanted part of all concepts, most probable first.
@@ -83,7 +92,16 @@ pub async fn predict(
     wanted: &Wanted,
 ) -> Result<Prediction> {
     let (limits, crops) = (*platform.decode_limits(), crops.to_vec());
-    let open = move || open_image(&bytes, &limits, &crops);
+    of_picture(platform, model, move || open_image(&bytes, &limits, &crops), wanted).await
+}
+
+/// Runs a model over the image that `open` gives; it is called where it may take its time.
+pub async fn of_picture(
+    platform: &Platform,
+    model: &ModelSpec,
+    open: impl FnOnce() -> Result<RgbImage> + Send + 'static,
+    wanted: &Wanted,
+) -> Result<Prediction> {
     let engine = platform.engine();
     match model.task {
         ModelTask::Color => {

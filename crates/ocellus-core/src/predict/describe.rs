@@ -7,6 +7,7 @@ use ocellus_algo::{fingerprint, preprocess};
 
 use super::Scored;
 use super::answer::{MAX_COLORS, Wanted, output_of, run_weights, spec_of, unit};
+use crate::video::Sampling;
 use crate::{Platform, Result};
 
 /// How many concepts are kept with an input: as many as an answer holds by default.
@@ -52,7 +53,12 @@ pub async fn describe(platform: &Platform, image: RgbImage) -> Result<Descriptio
         Some(input) => unit(output_of(embedding, &run_weights(platform, embedding, input).await?)?),
     };
     let probabilities = general.labels.probabilities(output_of(general, &outputs)?);
-    let wanted = Wanted { max_concepts: KEPT_CONCEPTS, min_value: 0.0, selected: None };
+    let wanted = Wanted {
+        max_concepts: KEPT_CONCEPTS,
+        min_value: 0.0,
+        sampling: Sampling::default(),
+        selected: None,
+    };
     Ok(Description {
         concepts_version_id: general.version_id().to_owned(),
         concepts: wanted.pick(&general.labels, &probabilities),

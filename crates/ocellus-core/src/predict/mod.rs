@@ -3,6 +3,7 @@
 mod answer;
 mod describe;
 pub(crate) mod stored;
+mod video;
 #[cfg(test)]
 mod tests;
 
@@ -13,10 +14,13 @@ use ocellus_algo::focus::Focus;
 use ocellus_algo::image::{self, RgbImage};
 
 use crate::catalog::ModelSpec;
+use crate::video::Sampling;
 use crate::{AppCtx, CropBox, Error, Platform, Resource, Result, Source};
 use answer::Wanted;
 
 pub use describe::{Description, KEPT_CONCEPTS, describe};
+pub use video::FramePrediction;
+pub(crate) use video::{VideoDescription, describe_video};
 
 /// How many images of one call are worked on at once; more would only hold decoded pixels in memory.
 const AT_ONCE: usize = 8;
@@ -35,6 +39,8 @@ pub struct PredictInput {
 pub enum Subject {
     /// Comes with the request.
     Source(Source),
+    /// A video that comes with the request.
+    Video(Source),
     /// An input of the app.
     Input(String),
 }
@@ -59,11 +65,13 @@ pub struct PredictOptions {
     pub select: Vec<ConceptSelector>,
     /// Language of the names; a concept without a name in it falls back to English, and says so.
     pub language: Option<String>,
+    /// At which times a video is looked at.
+    pub sampling: Sampling,
 }
 
 impl Default for PredictOptions {
     fn default() -> Self {
-        Self { max_concepts: 20, min_value: 0.0, select: Vec::new(), language: None }
+        Self { max_concepts: 20, min_value: 0.0, select: Vec::new(), language: None, sampling: Sampling::default() }
     }
 }
 
@@ -93,6 +101,8 @@ pub enum Prediction {
     Focus(Focus),
     /// A fingerprint to compare with others.
     Fingerprint(u64),
+    /// What was said about each frame of a video, from its start.
+    Frames(Vec<FramePrediction>),
 }
 
 /// Runs a public model over images; one result per image, in order. `Invalid` about field `select_concepts` if none of
@@ -107,6 +117,13 @@ pub async fn run(
     let answers = futures_util::stream::iter(inputs).map(|input| async move {
         match &input.subject {
             Subject::Source(source) => one(app.platform(), model, source, input.crop, wanted).await,
+            Subject::Video(source) => {
+                let bytes = bytes_of(app.platform(), source).await?;
+                let crops: Vec<CropBox> = input.crop.into_iter().collect();
+                let how = (wanted.sampling, crops.as_slice());
+                let frames = video::predict(app.platform(), model, bytes, how, wanted).await;
+                frames.map_err(|err| about_image(err, source))
+            }
             Subject::Input(id) => stored::predict(app, model, id, input.crop, wanted).await,
         }
     });
@@ -131,6 +148,9 @@ fn in_own_names(platform: &Platform, options: &PredictOptions) -> PredictOptions
 
 /// Gives concepts their names in a language, where there are such.
 fn name_in(platform: &Platform, language: &str, answer: &mut Prediction) {
+    if let Prediction::Frames(frames) = answer {
+        return frames.iter_mut().for_each(|frame| name_in(platform, language, &mut frame.prediction));
+    }
     let Prediction::Concepts(concepts) = answer else { return };
     for scored in concepts {
         if let Some((language, name)) = platform.catalog().words().name(&scored.concept_id, language) {

@@ -3,10 +3,11 @@
 use ocellus_algo::color::DominantColor;
 
 use super::answer::{self, Wanted};
-use super::{KEPT_CONCEPTS, Prediction, Scored, bytes_of};
+use super::{FramePrediction, KEPT_CONCEPTS, Prediction, Scored, bytes_of};
 use crate::catalog::{ModelSpec, ModelTask, OWN_LANGUAGE};
 use crate::inputs::{self, Input, InputState};
-use crate::{AppCtx, CropBox, Error, Resource, Result, Source};
+use crate::video::Sampling;
+use crate::{AppCtx, CropBox, Error, MediaKind, Resource, Result, Source};
 
 /// What a model says about an input; `crop` is taken from the part of the image that the input is about.
 pub async fn predict(
@@ -24,6 +25,9 @@ pub async fn predict(
         return Ok(known);
     }
     let about = || Resource::Input(id.to_owned());
+    if matches!(input.kind, MediaKind::Text | MediaKind::Audio) {
+        return Err(Error::unsupported("the input has no pixels to look at").about(about()));
+    }
     let bytes = match (&input.hosted, &input.url) {
         (Some(hosted), _) => {
             let found = app.platform().store().blobs().get(&hosted.hash).await?;
@@ -33,6 +37,11 @@ pub async fn predict(
         (None, None) => return Err(Error::unsupported("the input has no pixels to look at").about(about())),
     };
     let crops: Vec<CropBox> = input.crop.into_iter().chain(crop).collect();
+    if input.kind == MediaKind::Video {
+        let how = (wanted.sampling, crops.as_slice());
+        let frames = super::video::predict(app.platform(), model, bytes, how, wanted).await;
+        return frames.map_err(|err| err.about(about()));
+    }
     answer::predict(app.platform(), model, bytes, &crops, wanted).await.map_err(|err| err.about(about()))
 }
 
@@ -43,6 +52,11 @@ async fn known(
     input: &Input,
     wanted: &Wanted,
 ) -> Result<Option<Prediction>> {
+    if input.kind == MediaKind::Video {
+        let few = wanted.selected.is_none() && wanted.max_concepts <= KEPT_CONCEPTS;
+        let usual = few && wanted.sampling == Sampling::default() && model.task == ModelTask::Concepts;
+        return if usual { known_frames(app, model, input, wanted).await } else { Ok(None) };
+    }
     match model.task {
         ModelTask::Concepts if wanted.selected.is_none() && wanted.max_concepts <= KEPT_CONCEPTS => {
             Ok(known_concepts(app, model, &input.id, wanted).await?.map(Prediction::Concepts))
@@ -76,6 +90,36 @@ async fn known_concepts(
     });
     let likely = scored.filter(|concept| concept.probability >= wanted.min_value);
     Ok(Some(likely.take(wanted.max_concepts).collect()))
+}
+
+/// What was kept of each frame of a video.
+async fn known_frames(
+    app: &AppCtx,
+    model: &ModelSpec,
+    input: &Input,
+    wanted: &Wanted,
+) -> Result<Option<Prediction>> {
+    let (uid, id, version) = (app.uid().to_owned(), input.id.clone(), model.version_id().to_owned());
+    let read = move |tx: &mut ocellus_store::Tx<'_>| Ok::<_, Error>(tx.video_frames(&uid, &id, &version)?);
+    let rows = app.platform().store().read(read).await?;
+    let frame = |row: &ocellus_store::VideoFrame| {
+        let pairs = row.doc.get("concepts").and_then(|list| list.as_array());
+        let scored = pairs.into_iter().flatten().filter_map(|pair| {
+            let known = model.labels.by_id(pair.get("id")?.as_str()?)?;
+            let (concept_id, name) = (known.id.clone(), known.name.clone());
+            let probability = pair.get("value")?.as_f64()? as f32;
+            Some(Scored { concept_id, name, language: OWN_LANGUAGE.to_owned(), probability })
+        });
+        let likely = scored.filter(|scored| scored.probability >= wanted.min_value);
+        let time_ms = u64::try_from(row.time_ms).unwrap_or(0);
+        FramePrediction {
+            idx: u32::try_from(row.idx).unwrap_or(0),
+            time_ms,
+            number: input.video.as_ref().map_or(0, |about| about.number_at(time_ms)),
+            prediction: Prediction::Concepts(likely.take(wanted.max_concepts).collect()),
+        }
+    };
+    Ok((!rows.is_empty()).then(|| Prediction::Frames(rows.iter().map(frame).collect())))
 }
 
 /// The vector of an input in a space, if it has one.

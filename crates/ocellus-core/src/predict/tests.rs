@@ -97,6 +97,7 @@ async fn every_model_answers_in_its_own_way() {
             }
             Prediction::Focus(focus) => assert!((0.0..=1.0).contains(&focus.sharpness)),
             Prediction::Fingerprint(hash) => assert_ne!(hash, 0),
+            Prediction::Frames(frames) => panic!("a photograph has no frames: {frames:?}"),
         }
     }
 }
@@ -188,6 +189,7 @@ async fn a_picture_is_searched_for_by_its_looks() {
         ranks: vec![crate::search::Rank { negate: false, by }],
         min_score: 0.0,
         page: crate::Page::first(10),
+        ..crate::search::Query::default()
     };
     let hits = crate::search::run(&app, query).await.unwrap().hits;
     let ids: Vec<&str> = hits.iter().map(|hit| hit.input.id.as_str()).collect();

@@ -7,12 +7,13 @@ use ocellus_algo::image::DecodeLimits;
 use ocellus_core::engine::EngineConfig;
 use ocellus_core::fetch::FetchConfig;
 use ocellus_core::indexes::IndexConfig;
+use ocellus_core::mail::Mailer;
 use ocellus_core::users::AccountsConfig;
 use ocellus_core::{Clock, Ids, JobsConfig, PlatformConfig};
 use ocellus_store::StoreConfig;
 use toml::{Table, Value};
 
-use super::{Config, Durability};
+use super::{Config, Durability, Signup};
 
 /// Which files are installed, and under which names.
 const MANIFEST: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/manifest.toml"));
@@ -32,6 +33,7 @@ impl Config {
                 max_pixels: self.decode.max_pixels,
                 max_alloc_bytes: self.decode.max_alloc_bytes,
             },
+            video: Default::default(),
             indexes: IndexConfig {
                 memory_bytes: self.indexes.memory_bytes,
                 ann_above: self.indexes.ann_above,
@@ -44,7 +46,7 @@ impl Config {
                 lease_s: self.jobs.lease_s,
                 poll_ms: self.jobs.poll_ms,
             },
-            accounts: AccountsConfig::default(),
+            accounts: self.accounts_config(),
             clock: Clock::system(),
             ids: Ids::random(),
         })
@@ -116,6 +118,17 @@ impl Config {
             max_wait_us: self.engine.max_wait_us,
             cpu_threads: self.engine.cpu_threads,
             cpu_queue_len: self.engine.cpu_queue_len,
+        }
+    }
+
+    fn accounts_config(&self) -> AccountsConfig {
+        AccountsConfig {
+            signup_open: self.accounts.signup == Signup::Open,
+            password_min_chars: self.accounts.password_min_chars,
+            password_needs: self.accounts.password_needs.clone(),
+            session_s: self.accounts.session_s,
+            long_session_s: self.accounts.long_session_s,
+            mailer: Mailer::log(),
         }
     }
 
