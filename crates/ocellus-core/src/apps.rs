@@ -92,19 +92,28 @@ pub async fn create(account: &AccountCtx, new: Vec<NewApp>) -> Result<Vec<App>> 
         .store()
         .write(move |tx| {
             for row in &rows {
-                if tx.app(&row.account_id, &row.id)?.is_some() {
-                    let message = format!("app '{}' exists already", row.id);
-                    return Err(Error::conflict(Resource::App(row.id.clone()), message));
-                }
-                tx.insert_app(row)?;
+                insert(tx, row)?;
             }
-            Ok(())
+            Ok::<_, Error>(())
         })
         .await?;
     Ok(made)
 }
 
-fn row_of(account: &AccountCtx, app: NewApp) -> Result<store::App> {
+/// Writes a new app. `Conflict` if its id exists.
+pub(crate) fn insert(tx: &store::Tx<'_>, row: &store::App) -> Result<()> {
+    if tx.app(&row.account_id, &row.id)?.is_some() {
+        return Err(taken(&row.id));
+    }
+    Ok(tx.insert_app(row)?)
+}
+
+fn taken(id: &str) -> Error {
+    Error::conflict(Resource::App(id.to_owned()), format!("app '{id}' exists already"))
+}
+
+/// A new app as a row that is not yet written.
+pub(crate) fn row_of(account: &AccountCtx, app: NewApp) -> Result<store::App> {
     let platform = account.platform();
     let id = app.id.filter(|id| !id.is_empty()).unwrap_or_else(|| platform.ids().id());
     check_id("apps.id", &id)?;
@@ -212,6 +221,37 @@ fn apply(row: &mut store::App, patch: &AppPatch, action: PatchAction) {
     if let Some(doc) = &patch.doc {
         action.apply(&mut row.doc, doc);
     }
+}
+
+/// Gives apps of the account other ids: pairs of the old and the new one. `NotFound` if any does not exist, `Conflict` if a
+/// new id is taken; then none is changed. Keys keep working, as they belong to the app and not to its id.
+pub async fn rename(account: &AccountCtx, ids: Vec<(String, String)>) -> Result<Vec<App>> {
+    check_whole_account(account)?;
+    if ids.is_empty() {
+        return Err(Error::invalid("ids", "must name at least one app"));
+    }
+    for (_, new_id) in &ids {
+        check_id("ids.new_id", new_id)?;
+    }
+    let user_id = account.account().id.clone();
+    let now_us = account.platform().clock().now_us();
+    let write = move |tx: &mut store::Tx<'_>| {
+        let mut rows = Vec::with_capacity(ids.len());
+        for (id, new_id) in &ids {
+            let row = tx.app(&user_id, id)?;
+            let mut row = row.ok_or_else(|| Error::not_found(Resource::App(id.clone())))?;
+            if id != new_id && tx.app(&user_id, new_id)?.is_some() {
+                return Err(taken(new_id));
+            }
+            row.id.clone_from(new_id);
+            row.modified_at_us = now_us;
+            row.version = tx.update_app(&row)?;
+            rows.push(row);
+        }
+        Ok::<_, Error>(rows)
+    };
+    let rows = account.platform().store().write(write).await?;
+    Ok(rows.into_iter().map(App::from).collect())
 }
 
 /// Deletes the app: gone at once, its keys with it, and its contents collected by a job.

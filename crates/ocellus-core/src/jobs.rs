@@ -5,8 +5,12 @@
 //! so that the effect happens exactly once however often the part was begun.
 
 pub(crate) mod delete_app;
+pub(crate) mod duplicate_app;
+pub(crate) mod export_dataset;
+pub(crate) mod freeze_dataset;
 pub(crate) mod gc_blobs;
 pub(crate) mod process_input;
+pub(crate) mod purge_datasets;
 mod runner;
 #[cfg(test)]
 mod tests;
@@ -90,7 +94,13 @@ pub(crate) struct JobKind {
 pub(crate) const REGISTRY: &[JobKind] = &[
     process_input::KIND,
     delete_app::KIND,
+    duplicate_app::KIND,
     gc_blobs::KIND,
+    freeze_dataset::KIND,
+    export_dataset::KIND,
+    purge_datasets::KIND,
+    crate::bulk::KIND,
+    crate::tasks::fill::KIND,
     #[cfg(test)]
     tests::PROBE,
 ];
@@ -104,7 +114,7 @@ pub(crate) struct NewJob {
 }
 
 impl NewJob {
-    fn new(kind: &JobKind, id: &str, account_id: &str, now_us: i64) -> Self {
+    pub(crate) fn new(kind: &JobKind, id: &str, account_id: &str, now_us: i64) -> Self {
         let mut job = store::Job::new(id, kind.name, account_id, now_us);
         job.max_attempts = kind.max_attempts;
         Self { job, parts: Vec::new() }

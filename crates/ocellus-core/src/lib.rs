@@ -3,14 +3,19 @@
 
 pub mod access;
 pub mod accounts;
+pub mod annotation_filters;
 pub mod annotations;
 pub mod apps;
 pub mod audit;
 pub mod bootstrap;
+pub mod bulk;
 pub mod catalog;
 pub mod clock;
+pub mod collectors;
 pub mod collaborators;
 pub mod concepts;
+pub mod datasets;
+pub mod duplications;
 pub mod engine;
 pub mod error;
 pub mod feedback;
@@ -20,8 +25,10 @@ pub mod indexes;
 pub mod inputs;
 pub mod jobs;
 pub mod keys;
+pub mod label_orders;
 pub mod mail;
 pub mod media;
+mod media_type;
 mod merge;
 pub mod models;
 pub mod modules;
@@ -30,9 +37,13 @@ pub mod platform;
 pub mod predict;
 pub mod resources;
 pub mod search;
+pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod users;
+pub mod uploads;
+pub mod video;
+mod texts;
 pub mod vocabs;
 
 pub use access::{AccountCtx, AppCtx, Caller, KeyKind, Scope, ScopeSet};

@@ -122,14 +122,18 @@ impl From<&AccountCtx> for Shelf {
         };
         Self {
             platform: account.platform().clone(),
-            // The uid of an app is hexadecimal, so the two never meet.
-            owner_uid: format!("@{}", account.account().id),
+            owner_uid: account_uid(&account.account().id),
             parent: String::new(),
             account_id: caller.account_id.clone(),
             key_id: caller.key_id.clone(),
             locked,
         }
     }
+}
+
+/// The owner's uid of what belongs to an account. That of an app is hexadecimal, so the two never meet.
+pub(crate) fn account_uid(account_id: &str) -> String {
+    format!("@{account_id}")
 }
 
 impl Shelf {
@@ -446,6 +450,23 @@ pub(crate) fn find<D: Document>(
     id: &str,
 ) -> Result<Option<Stored<D>>> {
     tx.resource(owner_uid, D::KIND, parent, id)?.map(stored).transpose()
+}
+
+/// Changes the owner's document with this id within a transaction, on the platform's own account; does nothing if it is
+/// gone.
+pub(crate) fn rewrite<D: Document>(
+    tx: &store::Tx<'_>,
+    owner_uid: &str,
+    id: &str,
+    now_us: i64,
+    change: impl FnOnce(&mut D) -> Result<()>,
+) -> Result<()> {
+    let Some(mut row) = tx.resource(owner_uid, D::KIND, "", id)? else { return Ok(()) };
+    let mut doc = stored::<D>(row.clone())?.doc;
+    change(&mut doc)?;
+    (row.about, row.state, row.doc, row.modified_at_us) = (doc.about(), doc.state(), to_json(&doc)?, now_us);
+    tx.update_resource(&row)?;
+    Ok(())
 }
 
 /// A row read by the store's own methods as a document.

@@ -31,6 +31,7 @@ pub use tables::dataset_exports::DatasetExport;
 pub use tables::dataset_inputs::DatasetInput;
 pub use tables::dataset_items::{DatasetItem, DatasetItemDiff};
 pub use tables::email_codes::EmailCode;
+pub use tables::copies::CopiedInputs;
 pub use tables::inputs::{Input, InputFacts, InputQuery};
 pub use tables::job_errors::JobError;
 pub use tables::job_parts::{JobPart, Lease, PartFate};

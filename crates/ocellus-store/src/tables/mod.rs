@@ -9,6 +9,7 @@ pub mod collaborators;
 pub mod concept_names;
 pub mod concept_relations;
 pub mod concepts;
+pub mod copies;
 pub mod counters;
 pub mod dataset_exports;
 pub mod dataset_inputs;
