@@ -1,5 +1,6 @@
 //! Concepts: RPCs and the wire form of a concept.
 
+use ocellus_core::concepts::counts::{self, ConceptCounts, YesNo};
 use ocellus_core::concepts::{self, Concept as CoreConcept, ConceptPatch, ConceptQuery as Query, NewConcept};
 use ocellus_core::{AppCtx, PatchAction, Result};
 
@@ -42,9 +43,39 @@ pub async fn post_concepts_searches(
     let app = cx.app(req.user_app_id).await?;
     let query = req.concept_query.unwrap_or_default();
     let language = (!query.language.is_empty()).then_some(query.language);
-    let query = Query { name: query.name, language, public: !app.is_public() };
+    let query = Query {
+        name: query.name,
+        language,
+        public: !app.is_public(),
+        without_own: query.ignore_app_concepts,
+    };
     let found = concepts::search(&app, query, paging::of(req.pagination.as_ref())?).await?;
     Ok(many(&app, &found))
+}
+
+pub async fn get_concept_counts(cx: Cx, req: GetConceptCountsRequest) -> Result<MultiConceptCountResponse> {
+    let app = cx.app(req.user_app_id).await?;
+    let found = counts::list(&app, paging::page(req.page, req.per_page)?).await?;
+    let concept_counts = found.into_iter().map(counts_to_wire).collect();
+    Ok(MultiConceptCountResponse { status: status::success(), concept_counts })
+}
+
+fn counts_to_wire(counts: ConceptCounts) -> ConceptCount {
+    let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
+    let both = |one: YesNo| {
+        Some(ConceptTypeCount { positive: number(one.positive), negative: number(one.negative) })
+    };
+    ConceptCount {
+        concept_type_count: both(counts.total()),
+        detail_concept_count: Some(DetailConceptCount {
+            processed: both(counts.ready),
+            to_process: both(counts.pending),
+            errors: both(counts.failed),
+            processing: both(counts.processing),
+        }),
+        id: counts.concept_id,
+        name: counts.name,
+    }
 }
 
 /// The answer of every RPC that gives back concepts.
@@ -75,7 +106,7 @@ fn patch(concept: Concept) -> ConceptPatch {
     }
 }
 
-fn to_wire(app: &AppCtx, concept: &CoreConcept) -> Concept {
+pub fn to_wire(app: &AppCtx, concept: &CoreConcept) -> Concept {
     let (app_id, user_id) = if concept.public {
         (crate::models::PUBLIC_APP, crate::models::PUBLIC_USER)
     } else {

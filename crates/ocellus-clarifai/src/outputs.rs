@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use ocellus_core::catalog::ModelSpec;
 use ocellus_core::predict::{self, ConceptSelector, PredictInput, PredictOptions, Prediction, Subject};
+use ocellus_core::video::Sampling;
 use ocellus_core::{Error, MediaKind, Result};
 
 use crate::models::{PUBLIC_APP, PUBLIC_USER};
@@ -15,7 +16,7 @@ pub async fn post_model_outputs(cx: Cx, req: PostModelOutputsRequest) -> Result<
     let app = cx.app(req.user_app_id).await?;
     let version = (!req.version_id.is_empty()).then_some(req.version_id.as_str());
     let spec = ocellus_core::models::get(app.platform(), &req.model_id, version)?;
-    let options = options(req.model)?;
+    let options = options(&cx, req.model)?;
     let echo: Vec<Input> = req.inputs.iter().map(echo).collect();
     let (subjects, places) = items::read(req.inputs, "inputs", subject)?;
     let results = match subjects.is_empty() {
@@ -44,8 +45,9 @@ fn subject(input: Input, field: &str) -> Result<PredictInput> {
     let media = input_data::media(&mut data, &format!("{field}.data"))?;
     match media.kind {
         MediaKind::Image => Ok(PredictInput { subject: Subject::Source(media.source), crop: media.crop }),
-        MediaKind::Video | MediaKind::Text | MediaKind::Audio => {
-            Err(Error::unsupported(format!("this model takes images, not {}", media.kind.name()))
+        MediaKind::Video => Ok(PredictInput { subject: Subject::Video(media.source), crop: media.crop }),
+        MediaKind::Text | MediaKind::Audio => {
+            Err(Error::unsupported(format!("this model takes images and videos, not {}", media.kind.name()))
                 .about(ocellus_core::Resource::Image(field.to_owned())))
         }
     }
@@ -57,7 +59,7 @@ fn output_config(model: Model) -> Option<OutputConfig> {
     own.or_else(|| model.model_version?.output_info?.output_config)
 }
 
-fn options(model: Option<Model>) -> Result<PredictOptions> {
+fn options(cx: &Cx, model: Option<Model>) -> Result<PredictOptions> {
     let config = model.and_then(output_config).unwrap_or_default();
     let max_concepts = if config.max_concepts == 0 { 20 } else { config.max_concepts };
     if max_concepts > 200 {
@@ -69,7 +71,10 @@ fn options(model: Option<Model>) -> Result<PredictOptions> {
     let select =
         config.select_concepts.into_iter().map(|c| ConceptSelector { id: c.id, name: c.name }).collect();
     let language = (!config.language.is_empty()).then_some(config.language);
-    Ok(PredictOptions { max_concepts, min_value: config.min_value, select, language })
+    let sample_ms = if config.sample_ms == 0 { 1000 } else { config.sample_ms };
+    // The first generation's frames stand for the start of their span.
+    let sampling = Sampling { sample_ms, midpoint: cx.era == Era::Current };
+    Ok(PredictOptions { max_concepts, min_value: config.min_value, select, language, sampling })
 }
 
 /// What an output repeats of its input. Bytes are not sent back, only that there were some.
@@ -80,7 +85,13 @@ fn echo(input: &Input) -> Input {
         crop: image.crop.clone(),
         ..Default::default()
     });
-    let data = Some(Data { image, ..Default::default() });
+    let some = |bytes: &Bytes| if bytes.is_empty() { Bytes::new() } else { Bytes::from_static(b"true") };
+    let video = input.data.as_ref().and_then(|d| d.video.as_ref()).map(|video| Video {
+        url: video.url.clone(),
+        base64: some(&video.base64),
+        ..Default::default()
+    });
+    let data = Some(Data { image, video, ..Default::default() });
     Input { id: input.id.clone(), data, ..Default::default() }
 }
 
@@ -154,6 +165,18 @@ fn to_wire(cx: &Cx, prediction: Prediction, says_language: bool) -> Data {
         Prediction::Focus(focus) => {
             let focus = Focus { density: focus.sharpness, value: focus.sharpness };
             Data { focus: Some(focus), ..Default::default() }
+        }
+        Prediction::Frames(frames) => {
+            let frames = frames.into_iter().map(|frame| Frame {
+                frame_info: Some(FrameInfo {
+                    index: frame.idx,
+                    time: frame.time_ms,
+                    number: u32::try_from(frame.number).unwrap_or(u32::MAX),
+                }),
+                data: Some(to_wire(cx, frame.prediction, says_language)),
+                ..Default::default()
+            });
+            Data { frames: frames.collect(), ..Default::default() }
         }
         // The vendor has no field for a fingerprint: its 64 bits stand as hex digits.
         Prediction::Fingerprint(bits) => Data { string_value: format!("{bits:016x}"), ..Default::default() },

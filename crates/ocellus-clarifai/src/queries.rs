@@ -3,8 +3,11 @@
 use ocellus_core::search::{
     ConceptTerm, Filter as CoreFilter, Query as CoreQuery, Rank as CoreRank, RankBy, Test,
 };
-use ocellus_core::{Error, Page, Result, Source};
+use ocellus_core::annotations::Status as AnnotationStatus;
+use ocellus_core::inputs::StateFilter;
+use ocellus_core::{Error, MediaKind, Page, Result, Source};
 
+use crate::pb::status::StatusCode as Code;
 use crate::pb::*;
 use crate::{documents, input_data};
 
@@ -15,12 +18,13 @@ const DEFAULT_PREDICTED_MIN: f32 = 0.5;
 
 /// All inputs in order of creation.
 pub fn everything(page: Page) -> CoreQuery {
-    CoreQuery { filters: Vec::new(), ranks: Vec::new(), min_score: 0.0, page }
+    CoreQuery { page, ..CoreQuery::default() }
 }
 
 /// A query in either form; both may be mixed.
 pub fn read(query: Query, min_score: f32, page: Page) -> Result<CoreQuery> {
-    let mut found = CoreQuery { min_score, ..everything(page) };
+    let language = (!query.language.is_empty()).then_some(query.language);
+    let mut found = CoreQuery { min_score, language, ..everything(page) };
     for (i, and) in query.ands.into_iter().enumerate() {
         self::and(and, &format!("query.ands[{i}]"), &mut found)?;
     }
@@ -70,12 +74,16 @@ fn predicted(concepts: Vec<Concept>, negate: bool, found: &mut CoreQuery) {
 
 /// One filter of today: concepts in one filter are alternatives, filters must all hold.
 fn filter(filter: Filter, field: &str, found: &mut Vec<CoreFilter>) -> Result<()> {
-    if filter.last_updated_time_range.is_some() {
-        return Err(Error::unsupported("filters by time of change are not implemented by this server"));
+    if let Some(range) = filter.last_updated_time_range {
+        found.push(CoreFilter { negate: filter.negate, test: changed(&range, field)? });
     }
     if let Some(annotation) = filter.annotation {
         if !annotation.input_id.is_empty() {
             let test = Test::Ids(vec![annotation.input_id]);
+            found.push(CoreFilter { negate: filter.negate, test });
+        }
+        if let Some(status) = annotation.status.filter(|status| status.code != 0) {
+            let test = Test::Annotated(vec![annotation_status(status.code, field)?]);
             found.push(CoreFilter { negate: filter.negate, test });
         }
         let data = annotation.data.unwrap_or_default();
@@ -87,9 +95,50 @@ fn filter(filter: Filter, field: &str, found: &mut Vec<CoreFilter>) -> Result<()
     }
 }
 
+/// A span of time; a missing end is open.
+fn changed(range: &TimeRange, field: &str) -> Result<Test> {
+    let from_us = range.start_time.as_ref().map_or(i64::MIN, documents::micros);
+    let to_us = range.end_time.as_ref().map_or(i64::MAX, documents::micros);
+    if from_us > to_us {
+        let field = format!("{field}.last_updated_time_range");
+        return Err(Error::invalid(field, "must not end before it begins"));
+    }
+    Ok(Test::Changed { from_us, to_us })
+}
+
+fn input_state(code: i32, field: &str) -> Result<StateFilter> {
+    match Code::try_from(code) {
+        Ok(Code::InputSuccess) => Ok(StateFilter::Ready),
+        Ok(Code::InputPending) => Ok(StateFilter::Pending),
+        Ok(Code::InputFailed) => Ok(StateFilter::Failed),
+        Ok(Code::InputInProgress) => Ok(StateFilter::Processing),
+        _ => Err(Error::invalid(format!("{field}.status.code"), "must be 30000, 30001, 30002 or 30003")),
+    }
+}
+
+fn annotation_status(code: i32, field: &str) -> Result<AnnotationStatus> {
+    match Code::try_from(code) {
+        Ok(Code::AnnotationSuccess) => Ok(AnnotationStatus::Success),
+        Ok(Code::AnnotationPending) => Ok(AnnotationStatus::Pending),
+        Ok(Code::AnnotationInProgress) => Ok(AnnotationStatus::InProgress),
+        Ok(Code::AnnotationFailed) => Ok(AnnotationStatus::Failed),
+        Ok(Code::AnnotationAwaitingReview) => Ok(AnnotationStatus::AwaitingReview),
+        Ok(Code::AnnotationAwaitingConsensusReview) => Ok(AnnotationStatus::AwaitingConsensus),
+        Ok(Code::AnnotationReviewDenied) => Ok(AnnotationStatus::Denied),
+        _ => {
+            let field = format!("{field}.annotation.status.code");
+            Err(Error::invalid(field, "must be the status of an annotation, such as 24150"))
+        }
+    }
+}
+
 fn about_input(input: Input, negate: bool, field: &str, found: &mut Vec<CoreFilter>) -> Result<()> {
     if !input.id.is_empty() {
         found.push(CoreFilter { negate, test: Test::Ids(vec![input.id]) });
+    }
+    if let Some(status) = input.status.filter(|status| status.code != 0) {
+        let test = Test::InState(vec![input_state(status.code, field)?]);
+        found.push(CoreFilter { negate, test });
     }
     about_data(input.data.unwrap_or_default(), negate, &format!("{field}.data"), found)
 }
@@ -101,12 +150,25 @@ fn about_data(data: Data, negate: bool, field: &str, found: &mut Vec<CoreFilter>
         add(Test::Labelled { any: data.concepts.into_iter().map(term).collect() });
     }
     if let Some(image) = data.image {
-        // An empty image only says that images are meant.
         if !image.base64.is_empty() {
             add(Test::SameImage(Source::Bytes(image.base64)));
         } else if !image.url.is_empty() {
             add(Test::SourceUrl(image.url));
+        } else {
+            add(Test::Kind(MediaKind::Image));
         }
+    }
+    if let Some(text) = data.text {
+        if !text.raw.is_empty() {
+            return Err(Error::unsupported("filters by a text are not implemented by this server; rank by it"));
+        }
+        add(about_url(text.url, MediaKind::Text));
+    }
+    if let Some(video) = data.video {
+        add(about_url(video.url, MediaKind::Video));
+    }
+    if let Some(audio) = data.audio {
+        add(about_url(audio.url, MediaKind::Audio));
     }
     if let Some(metadata) = data.metadata {
         let metadata = documents::from_struct(metadata);
@@ -118,6 +180,11 @@ fn about_data(data: Data, negate: bool, field: &str, found: &mut Vec<CoreFilter>
         add(place(&geo, &format!("{field}.geo"))?);
     }
     Ok(())
+}
+
+/// An empty medium only says which kind is meant.
+fn about_url(url: String, kind: MediaKind) -> Test {
+    if url.is_empty() { Test::Kind(kind) } else { Test::SourceUrl(url) }
 }
 
 fn place(geo: &Geo, field: &str) -> Result<Test> {
@@ -164,8 +231,11 @@ fn rank(rank: Rank, field: &str, found: &mut Vec<CoreRank>) -> Result<()> {
     let negate = rank.negate;
     let by = likeness(&annotation.input_id, &mut data, &format!("{field}.annotation"))?;
     found.extend(by.map(|by| CoreRank { negate, by }));
-    if data.text.is_some() {
-        return Err(Error::unsupported("ranking by text is not implemented by this server"));
+    if let Some(text) = data.text {
+        if text.raw.is_empty() {
+            return Err(Error::invalid(format!("{field}.annotation.data.text.raw"), "must hold the text to rank by"));
+        }
+        found.push(CoreRank { negate, by: RankBy::Text(text.raw) });
     }
     for concept in data.concepts {
         found.push(CoreRank { negate, by: RankBy::Predicted { concept: term(concept) } });

@@ -8,7 +8,7 @@ use super::geo::{GeoBounds, distance_km};
 use super::{ConceptTerm, Filter, Test, words};
 use crate::annotations::Status;
 use crate::inputs::{STATE_READY, StateFilter};
-use crate::{AppCtx, Error, GeoPoint, JsonMap, Result, predict};
+use crate::{AppCtx, Error, GeoPoint, JsonMap, MediaKind, Result, predict};
 
 /// From this probability on an image counts as showing a concept when the filter does not say.
 const SHOWN_FROM: f32 = 0.5;
@@ -68,6 +68,8 @@ pub(super) enum SetTest {
 /// A condition on what is written in an input's row.
 #[derive(Clone, Debug)]
 pub(super) enum RowTest {
+    /// It is of this kind.
+    Kind(MediaKind),
     /// Its metadata contains this.
     Metadata(JsonMap),
     /// Its place is within this many kilometres of a point.
@@ -77,6 +79,7 @@ pub(super) enum RowTest {
 impl RowTest {
     pub fn holds(&self, facts: &InputFacts) -> bool {
         match self {
+            Self::Kind(kind) => facts.kind == kind.name(),
             Self::Metadata(wanted) => contains_all(&facts.metadata, wanted),
             Self::Near(center, limit_km) => facts.lat.zip(facts.lon).is_some_and(|(latitude, longitude)| {
                 distance_km(*center, GeoPoint { longitude, latitude }) <= *limit_km
@@ -119,6 +122,7 @@ pub(super) async fn prepare(app: &AppCtx, filters: Vec<Filter>, language: Option
             }
             Test::InState(states) => conditions.restrict_states(negate, &states),
             Test::Annotated(statuses) => conditions.sets.push((negate, SetTest::Annotated(statuses))),
+            Test::Kind(kind) => conditions.rows.push((negate, RowTest::Kind(kind))),
             Test::Metadata(wanted) => conditions.rows.push((negate, RowTest::Metadata(wanted))),
             Test::GeoWithin { center, limit_km } => {
                 let center = center.check("geo_point")?;

@@ -19,7 +19,7 @@ use ocellus_store::{InputQuery, Tx};
 
 use crate::annotations::Status;
 use crate::inputs::{self, Input, STATE_READY, StateFilter};
-use crate::{AppCtx, CropBox, Error, GeoPoint, JsonMap, Kind, Page, Resource, Result, Source};
+use crate::{AppCtx, CropBox, Error, GeoPoint, JsonMap, Kind, MediaKind, Page, Resource, Result, Source};
 use anchors::Seen;
 use filter::Conditions;
 use rank::Order;
@@ -116,6 +116,8 @@ pub enum Test {
     Ids(Vec<String>),
     /// It was created from this address.
     SourceUrl(String),
+    /// It is of this kind.
+    Kind(MediaKind),
     /// It has the same bytes.
     SameImage(Source),
     /// It was last changed in this span, both ends included, in microseconds since the epoch.

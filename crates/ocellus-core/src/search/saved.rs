@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::JsonMap;
 use crate::resources::Document;
+use crate::{Error, JsonMap, Result};
 
 /// A saved search.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -32,6 +32,18 @@ pub struct SavedSearch {
     /// Free for the dialect.
     #[serde(default)]
     pub more: JsonMap,
+}
+
+/// An encoded query as it is kept.
+pub fn written(query: &[u8]) -> String {
+    hex::encode(query)
+}
+
+impl SavedSearch {
+    /// The query as the dialect encoded it.
+    pub fn encoded_query(&self) -> Result<Vec<u8>> {
+        hex::decode(&self.query).map_err(Error::internal)
+    }
 }
 
 impl Document for SavedSearch {

@@ -145,6 +145,7 @@ fn facts_of(input: Input) -> InputFacts {
         id: input.id,
         seq: input.seq,
         state: input.state,
+        kind: input.kind,
         metadata: input.metadata,
         lat: input.lat,
         lon: input.lon,

@@ -79,6 +79,8 @@ pub struct InputFacts {
     pub seq: i64,
     /// 0 pending, 1 processing, 2 ready, 3 failed.
     pub state: i64,
+    /// image, video, text or audio.
+    pub kind: String,
     /// The owner's own document.
     pub metadata: JsonMap,
     /// Latitude in degrees.
@@ -321,13 +323,14 @@ impl Tx<'_> {
 
     /// What filters look at, for up to `limit` inputs created after `after_seq` (0 for all).
     pub fn inputs_for_filter(&self, app_uid: &str, after_seq: i64, limit: i64) -> Result<Vec<InputFacts>> {
-        let sql = "SELECT id, seq, state, metadata, lat, lon, source_url FROM inputs \
+        let sql = "SELECT id, seq, state, kind, metadata, lat, lon, source_url FROM inputs \
                    WHERE app_uid = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
         self.select("inputs", sql, &[app_uid.into(), after_seq.into(), limit.into()], |row| {
             Ok(InputFacts {
                 id: row.text()?,
                 seq: row.int()?,
                 state: row.int()?,
+                kind: row.text()?,
                 metadata: row.json()?,
                 lat: row.opt_real()?,
                 lon: row.opt_real()?,
