@@ -247,7 +247,7 @@ pub fn worker(worker: &CoreWorker) -> Worker {
         }
         CoreWorker::Workflow(id) => {
             let version = WorkflowVersion { id: id.clone(), ..Default::default() };
-            let workflow = Workflow { version: Some(Box::new(version)), ..Default::default() };
+            let workflow = Workflow { version: Some(version), ..Default::default() };
             Worker { worker: Some(AnyWorker::Workflow(Box::new(workflow))) }
         }
     }

@@ -293,7 +293,7 @@ fn source(source: &TaskInputSource) -> Result<InputSource> {
 #[expect(deprecated, reason = "older clients set thresholds so")]
 fn review(review: &TaskReview) -> Result<Review> {
     match ReviewKind::try_from(review.strategy) {
-        Ok(ReviewKind::None | ReviewKind::TaskReviewStrategyNotSet) => Ok(Review::None),
+        Ok(ReviewKind::None | ReviewKind::NotSet) => Ok(Review::None),
         Ok(ReviewKind::Manual) => Ok(Review::Manual),
         Ok(ReviewKind::Consensus) => {
             let info = match &review.strategy_info {

@@ -9,6 +9,7 @@ mod data;
 mod list;
 mod of_inputs;
 mod rows;
+mod search;
 #[cfg(test)]
 mod tests;
 pub mod tracks;
@@ -19,6 +20,7 @@ pub(crate) use change::set_status_of;
 pub use list::{FrameListing, frames, get, list, of_inputs, workers};
 pub(crate) use of_inputs::{add_to_new_input, change_concepts, remove_concepts};
 pub(crate) use rows::read_rows;
+pub use search::{AnnotationHit, AnnotationTerm, search};
 
 use crate::{JsonMap, Page};
 

@@ -274,3 +274,44 @@ async fn annotations_are_listed_by_pairs_of_ids_and_deleted_only_with_their_inpu
         assert_eq!(delete(&app, &[], &[]).await.unwrap_err().kind, Kind::Invalid);
     }
 }
+
+#[tokio::test]
+async fn a_search_finds_annotations_of_which_all_terms_hold_together() {
+    for test in TestPlatform::all().await {
+        let app = test.app().await;
+        inputs::create(&app, vec![text("a", &[]), text("b", &[]), text("c", &[])]).await.unwrap();
+        for (id, input_id, concept, status) in [
+            ("1", "a", "dog", Status::Success),
+            ("2", "a", "cat", Status::Success),
+            ("3", "b", "dog", Status::Pending),
+            ("4", "c", "dog", Status::Success),
+        ] {
+            let said = new(id, input_id, concepts(&[(concept, 1.0)]));
+            add(&app, NewAnnotation { status: Some(status), ..said }).await;
+        }
+        let found = async |terms: Vec<AnnotationTerm>, page: Page| {
+            let hits = search(&app, crate::search::Query::default(), terms, page).await.unwrap();
+            hits.into_iter()
+                .map(|hit| {
+                    let said = hit.annotation.map(|found| found.data.concepts[0].concept_id.clone());
+                    format!("{}:{}", hit.input.id, said.unwrap_or_default())
+                })
+                .collect::<Vec<_>>()
+        };
+        let concept = |id: &str| AnnotationTerm {
+            concepts: vec![(id.to_owned(), String::new(), true)],
+            ..AnnotationTerm::default()
+        };
+        let all = Page::first(10);
+        assert_eq!(found(vec![], all).await, ["a:dog", "a:cat", "b:dog", "c:dog"]);
+        assert_eq!(found(vec![], Page { page: 2, per_page: 2 }).await, ["b:dog", "c:dog"]);
+        assert_eq!(found(vec![concept("dog")], all).await, ["a:dog", "b:dog", "c:dog"]);
+        assert_eq!(found(vec![concept("dog"), concept("cat")], all).await, [] as [&str; 0]);
+        let status = AnnotationTerm { statuses: vec![Status::Success], ..concept("dog") };
+        assert_eq!(found(vec![status], all).await, ["a:dog", "c:dog"]);
+        let no_dog = AnnotationTerm { negate: true, ..concept("dog") };
+        assert_eq!(found(vec![no_dog], all).await, ["a:cat"]);
+        let nobody = AnnotationTerm { account_id: "nobody".to_owned(), ..AnnotationTerm::default() };
+        assert_eq!(found(vec![nobody], all).await, [] as [&str; 0]);
+    }
+}

@@ -79,10 +79,10 @@ async fn each_operation_changes_what_it_is_about_and_nothing_else() {
         assert_eq!((bulk.processed, bulk.last_id.as_str()), (2, "i001"));
         done(&test, &app, Targets::Inputs(vec!["i001".to_owned()]), Change::DeleteGeo).await;
         let first = inputs::get(&app, "i000").await.unwrap();
-        assert_eq!(serde_json::Value::Object(first.metadata), json!({"keep": 1, "more": true}));
+        assert_eq!(Value::Object(first.metadata), json!({"keep": 1, "more": true}));
         assert_eq!(first.geo, Some(geo));
         let second = inputs::get(&app, "i001").await.unwrap();
-        assert_eq!(serde_json::Value::Object(second.metadata), json!({"keep": 1, "drop": 2, "more": true}));
+        assert_eq!(Value::Object(second.metadata), json!({"keep": 1, "drop": 2, "more": true}));
         assert_eq!(second.geo, None);
         let nobody = vec!["nobody".to_owned()];
         let gone = |account_ids| Change::DeleteConcepts { concepts: vec![concept("new")], account_ids };

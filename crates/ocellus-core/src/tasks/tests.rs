@@ -78,7 +78,7 @@ async fn say(app: &AppCtx, worker: &str, task_id: &str, row: &Assignment, concep
         let mut row = tx.annotation(&uid, &id)?.expect("it was just made");
         tx.delete_annotations(&uid, &[&id])?;
         row.account_id.clone_from(&worker);
-        Ok::<_, crate::Error>(tx.insert_annotation(&row)?)
+        Ok::<_, Error>(tx.insert_annotation(&row)?)
     };
     app.platform().store().write(write).await.unwrap();
     made.id
