@@ -1,7 +1,7 @@
 //! Apps: RPCs and the wire form of an app.
 
 use ocellus_core::apps::{self, App as CoreApp, AppPatch, NewApp};
-use ocellus_core::{JsonMap, PatchAction, Resource, Result};
+use ocellus_core::{Error, JsonMap, PatchAction, Resource, Result};
 
 use crate::pb::status::BaseResponse;
 use crate::pb::*;
@@ -57,6 +57,23 @@ pub async fn patch_app(cx: Cx, req: PatchAppRequest) -> Result<SingleAppResponse
     Ok(SingleAppResponse { status: status::success(), app: Some(app) })
 }
 
+pub async fn post_apps_searches(cx: Cx, req: PostAppsSearchesRequest) -> Result<MultiAppResponse> {
+    let account = cx.account(req.user_app_id).await?;
+    let query = req.app_query.unwrap_or_default();
+    let found = apps::list(&account, paging::of(req.pagination.as_ref())?, Some(&query.name)).await?;
+    Ok(many(&found))
+}
+
+pub async fn patch_apps_ids(cx: Cx, req: PatchAppsIdsRequest) -> Result<MultiAppResponse> {
+    let account = cx.account(req.user_app_id).await?;
+    if paging::action(&req.action, PatchAction::Overwrite)? != PatchAction::Overwrite {
+        return Err(Error::invalid("action", "must be overwrite: an id is one value"));
+    }
+    let ids = req.ids.into_iter().map(|update| (update.id, update.new_id)).collect();
+    let changed = apps::rename(&account, ids).await?;
+    Ok(many(&changed))
+}
+
 pub async fn delete_app(cx: Cx, req: DeleteAppRequest) -> Result<BaseResponse> {
     let app = cx.app(req.user_app_id).await?;
     apps::delete(&app).await?;
@@ -67,7 +84,7 @@ fn many(found: &[CoreApp]) -> MultiAppResponse {
     MultiAppResponse { status: status::success(), apps: found.iter().map(to_wire).collect() }
 }
 
-fn new_app(app: App) -> NewApp {
+pub fn new_app(app: App) -> NewApp {
     NewApp {
         doc: doc(&app).unwrap_or_default(),
         id: (!app.id.is_empty()).then_some(app.id),

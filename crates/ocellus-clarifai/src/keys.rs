@@ -116,7 +116,7 @@ fn scopes(i: usize, names: &[String]) -> Result<Vec<Scope>> {
     names.iter().map(scope).collect()
 }
 
-fn to_wire(key: &CoreKey) -> Key {
+pub fn to_wire(key: &CoreKey) -> Key {
     let kind = match key.kind {
         KeyKind::ApiKey => API_KEY,
         KeyKind::Pat => PAT,

@@ -57,6 +57,11 @@ scenarios! {
     vocabs = "20-vocabs.txt";
     feedback = "21-feedback.txt";
     what_the_server_has = "22-what-the-server-has.txt";
+    modules = "23-modules.txt";
+    installed_modules = "24-installed-modules.txt";
+    collectors = "25-collectors.txt";
+    apps_found_and_renamed = "26-apps-found-and-renamed.txt";
+    duplications = "27-duplications.txt";
 }
 
 #[test]

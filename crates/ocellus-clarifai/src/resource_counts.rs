@@ -1,0 +1,33 @@
+//! How much of everything an app has.
+
+use ocellus_core::datasets::Dataset;
+use ocellus_core::modules::Module;
+use ocellus_core::resources::{self, Document, Listing, Shelf};
+use ocellus_core::{AppCtx, Result, inputs};
+
+use crate::pb::*;
+use crate::rpc::Cx;
+use crate::status;
+
+/// Models, workflows and pipelines of an app's own do not exist on this server, so there are none of them.
+pub async fn get_resource_counts(cx: Cx, req: GetResourceCountsRequest) -> Result<GetResourceCountsResponse> {
+    let app = cx.app(req.user_app_id).await?;
+    let n = inputs::count(&app).await?;
+    let n_models = if app.is_public() { app.platform().catalog().list().len() } else { 0 };
+    Ok(GetResourceCountsResponse {
+        status: status::success(),
+        datasets: count::<Dataset>(&app).await?,
+        inputs: number(n.ready + n.pending + n.processing + n.failed),
+        modules: count::<Module>(&app).await?,
+        models: number(n_models as u64),
+        ..Default::default()
+    })
+}
+
+async fn count<D: Document>(app: &AppCtx) -> Result<i64> {
+    Ok(number(resources::count::<D>(&Shelf::from(app), &Listing::default()).await?))
+}
+
+fn number(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
