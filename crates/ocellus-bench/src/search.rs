@@ -220,6 +220,7 @@ pub fn config(dir: &Path, models_dir: &Path, runtime_library: &Path) -> Platform
         video: Default::default(),
         indexes: Default::default(),
         jobs: Default::default(),
+        accounts: Default::default(),
         clock: Clock::system(),
         ids: Ids::random(),
     }
