@@ -11,6 +11,7 @@ pub(crate) mod freeze_dataset;
 pub(crate) mod gc_blobs;
 pub(crate) mod process_input;
 pub(crate) mod purge_datasets;
+mod run_part;
 mod runner;
 #[cfg(test)]
 mod tests;
