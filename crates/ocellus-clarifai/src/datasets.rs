@@ -157,13 +157,11 @@ fn check(field: &str, dataset: &Dataset) -> Result<()> {
 
 fn new_dataset(i: usize, dataset: Dataset) -> Result<New<CoreDataset>> {
     check(&format!("datasets[{i}]"), &dataset)?;
-    let doc = CoreDataset {
-        description: dataset.description,
-        notes: dataset.notes,
-        metadata: dataset.metadata.map(documents::from_struct).unwrap_or_default(),
-        visibility: dataset.visibility.map(|v| v.gettable).unwrap_or_default(),
-        ..CoreDataset::default()
-    };
+    let mut doc = CoreDataset::default();
+    doc.description = dataset.description;
+    doc.notes = dataset.notes;
+    doc.metadata = dataset.metadata.map(documents::from_struct).unwrap_or_default();
+    doc.visibility = dataset.visibility.map(|v| v.gettable).unwrap_or_default();
     Ok(New { id: (!dataset.id.is_empty()).then_some(dataset.id), doc })
 }
 

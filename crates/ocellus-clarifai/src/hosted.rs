@@ -30,26 +30,37 @@ const SMALL: &str = "small";
 /// Where the copy of an input's image is served: `{prefix}/{size}/{suffix}`.
 pub fn address(cx: &Cx, app: &AppCtx, input: &Input) -> Option<HostedUrl> {
     let hosted = input.hosted.as_ref()?;
-    let segment = |s: &str| utf8_percent_encode(s, SEGMENT).to_string();
-    let (user_id, app_id) = (segment(&app.app().user_id), segment(&app.app().id));
-    let sizes = match hosted.thumb {
-        Some(_) => vec![ORIGINAL.to_owned(), SMALL.to_owned()],
-        None => vec![ORIGINAL.to_owned()],
-    };
-    Some(HostedUrl {
-        prefix: format!("{}/hosted", cx.base_url),
-        suffix: format!(
-            "{user_id}/{app_id}/{}/{}",
-            segment(&input.id),
-            signature(app, &input.id, &hosted.hash)
-        ),
-        sizes,
-        crossorigin: String::new(),
-    })
+    let of_app = (app.uid(), app.app().user_id.as_str(), app.app().id.as_str());
+    Some(address_of(&cx.base_url, of_app, (&input.id, &hosted.hash), hosted.thumb.is_some()))
 }
 
-fn signature(app: &AppCtx, input_id: &str, hash: &str) -> String {
-    let mut signature = hash_secret(&format!("hosted image\n{}\n{hash}\n{input_id}", app.uid()));
+/// The same, given the uid, owner and id of the app, and the id of the input and the hash of its bytes.
+pub fn address_of(
+    base_url: &str,
+    (app_uid, user_id, app_id): (&str, &str, &str),
+    (input_id, hash): (&str, &str),
+    has_thumb: bool,
+) -> HostedUrl {
+    let mut sizes = vec![ORIGINAL.to_owned()];
+    if has_thumb {
+        sizes.push(SMALL.to_owned());
+    }
+    let ids = [user_id, app_id, input_id].map(segment).join("/");
+    HostedUrl {
+        prefix: format!("{base_url}/hosted"),
+        suffix: format!("{ids}/{}", signature(app_uid, input_id, hash)),
+        sizes,
+        crossorigin: String::new(),
+    }
+}
+
+/// An id as a segment of a path.
+pub fn segment(id: &str) -> String {
+    utf8_percent_encode(id, SEGMENT).to_string()
+}
+
+fn signature(app_uid: &str, input_id: &str, hash: &str) -> String {
+    let mut signature = hash_secret(&format!("hosted image\n{app_uid}\n{hash}\n{input_id}"));
     signature.truncate(32);
     signature
 }
@@ -117,7 +128,7 @@ async fn find(api: &Api, wanted: &Wanted, headers: &HeaderMap) -> Result<Found> 
     let app = open(api, wanted, headers).await.map_err(|_| missing())?;
     let input = inputs::get(&app, &wanted.input_id).await.map_err(|_| missing())?;
     let hash = input.hosted.ok_or_else(missing)?.hash;
-    let signed = wanted.signature == signature(&app, &wanted.input_id, &hash);
+    let signed = wanted.signature == signature(app.uid(), &wanted.input_id, &hash);
     if !signed && auth::secret(headers).is_err() {
         return Err(missing());
     }

@@ -12,10 +12,15 @@ use crate::{documents, hosted, input_data, items, paging, status};
 pub async fn post_inputs(cx: Cx, req: PostInputsRequest) -> Result<MultiInputResponse> {
     let app = cx.app(req.user_app_id).await?;
     let echo: Vec<Input> = req.inputs.iter().map(without_bytes).collect();
-    let (new, places) = items::read(req.inputs, "inputs", input_data::new_input)?;
+    let read = |input: Input, field: &str| {
+        let dataset_ids = input.dataset_ids.clone();
+        input_data::new_input(input, field).map(|new| (new, dataset_ids))
+    };
+    let (new, places) = items::read(req.inputs, "inputs", read)?;
+    let (new, dataset_ids): (Vec<_>, Vec<_>) = new.into_iter().unzip();
     let made = match new.is_empty() {
         true => Vec::new(),
-        false => inputs::create(&app, new).await?,
+        false => inputs::create_in(&app, new, dataset_ids).await?,
     };
     let inputs: Vec<Input> = places
         .fill(made)
@@ -147,6 +152,7 @@ pub fn to_wire(cx: &Cx, app: &AppCtx, input: &CoreInput) -> Input {
         created_at: documents::time(input.created_at_us),
         modified_at: documents::time(input.modified_at_us),
         status: Some(state(cx, &input.state)),
+        dataset_ids: input.dataset_ids.clone(),
         ..Default::default()
     }
 }

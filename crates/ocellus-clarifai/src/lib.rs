@@ -17,10 +17,14 @@ mod auth;
 mod call;
 mod collectors;
 mod concepts;
+mod dataset_exports;
+mod dataset_versions;
+mod datasets;
 mod documents;
 mod duplications;
 mod echo;
 mod error;
+mod frozen;
 mod feedback;
 mod grpc;
 mod grpc_web;
@@ -72,11 +76,16 @@ impl Default for ClarifaiConfig {
 
 /// REST below `/v2`, hosted images below `/hosted`, and gRPC and grpc-web under their usual paths.
 pub fn router(platform: Platform, config: ClarifaiConfig) -> Router {
+    dataset_exports::register(platform.exporters(), Arc::new(transcode::Plans::new(proto::pool())));
     let api = Arc::new(service::Api { platform, config, service: service::Service::new() });
     Router::new()
         .route("/v2", any(rest::rest))
         .route("/v2/{*path}", any(rest::rest))
         .route("/hosted/{size}/{user_id}/{app_id}/{input_id}/{signature}", get(hosted::image))
+        .route(
+            "/exports/{user_id}/{app_id}/{dataset}/{version}/{format}/{signature}",
+            get(dataset_exports::archive),
+        )
         .route("/clarifai.api.V2/{rpc}", post(grpc::call))
         .route("/grpc.health.v1.Health/Check", post(grpc::health))
         .layer(ocellus_http::panic::layer(rest::panicked))

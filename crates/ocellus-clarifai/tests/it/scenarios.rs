@@ -62,6 +62,10 @@ scenarios! {
     collectors = "25-collectors.txt";
     apps_found_and_renamed = "26-apps-found-and-renamed.txt";
     duplications = "27-duplications.txt";
+    datasets = "40-datasets.txt";
+    dataset_inputs = "41-dataset-inputs.txt";
+    dataset_versions = "42-dataset-versions.txt";
+    dataset_exports = "43-dataset-exports.txt";
 }
 
 #[test]
