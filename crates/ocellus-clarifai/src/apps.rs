@@ -9,9 +9,25 @@ use crate::rpc::Cx;
 use crate::{documents, paging, status};
 
 /// Settings of the vendor's that the platform keeps and gives back but does not read.
-const KEPT: [&str; 2] = ["default_workflow_id", "notes"];
+const KEPT: [&str; 3] = ["default_workflow_id", "notes", "data_tier_id"];
+
+/// Numbers among them.
+const KEPT_NUMBERS: [&str; 2] = ["sample_ms", "legal_consent_status"];
+
+/// Apps are for their owner and collaborators; to call one public and keep it closed would be a lie.
+fn check_private(app: &App) -> Result<()> {
+    use visibility::Gettable;
+    let given = app.visibility.as_ref().map_or(Gettable::UnknownVisibility, Visibility::gettable);
+    match given {
+        Gettable::UnknownVisibility | Gettable::Private => Ok(()),
+        Gettable::Org | Gettable::Public => {
+            Err(Error::invalid("apps.visibility", "must be private on this server; let people in as collaborators"))
+        }
+    }
+}
 
 pub async fn post_apps(cx: Cx, req: PostAppsRequest) -> Result<MultiAppResponse> {
+    req.apps.iter().try_for_each(check_private)?;
     let account = cx.account(req.user_app_id).await?;
     let new = req.apps.into_iter().map(new_app).collect();
     let made = apps::create(&account, new).await?;
@@ -39,6 +55,7 @@ pub async fn list_apps(cx: Cx, req: ListAppsRequest) -> Result<MultiAppResponse>
 }
 
 pub async fn patch_apps(cx: Cx, req: PatchAppsRequest) -> Result<MultiAppResponse> {
+    req.apps.iter().try_for_each(check_private)?;
     let account = cx.account(req.user_app_id).await?;
     let action = paging::action(&req.action, PatchAction::Overwrite)?;
     let patches = req.apps.into_iter().map(patch).collect();
@@ -47,6 +64,7 @@ pub async fn patch_apps(cx: Cx, req: PatchAppsRequest) -> Result<MultiAppRespons
 }
 
 pub async fn patch_app(cx: Cx, req: PatchAppRequest) -> Result<SingleAppResponse> {
+    req.app.iter().try_for_each(check_private)?;
     let id = req.user_app_id.clone().unwrap_or_default().app_id;
     let account = cx.account(req.user_app_id).await?;
     let action = paging::action(&req.action, PatchAction::Overwrite)?;
@@ -109,15 +127,27 @@ fn patch(app: App) -> AppPatch {
 }
 
 fn doc(app: &App) -> Option<JsonMap> {
-    let values = [&app.default_workflow_id, &app.notes];
+    let values = [&app.default_workflow_id, &app.notes, &app.data_tier_id];
     let mut doc = JsonMap::new();
     for (name, value) in KEPT.into_iter().zip(values).filter(|(_, value)| !value.is_empty()) {
         doc.insert(name.to_owned(), value.as_str().into());
+    }
+    for (name, value) in KEPT_NUMBERS.into_iter().zip([app.sample_ms, app.legal_consent_status]) {
+        if value != 0 {
+            doc.insert(name.to_owned(), value.into());
+        }
     }
     (!doc.is_empty()).then_some(doc)
 }
 
 pub fn to_wire(app: &CoreApp) -> App {
+    let number = |name: &str| {
+        app.doc.get(name).and_then(serde_json::Value::as_u64).and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
+    };
+    let gettable = match app.user_id == crate::models::PUBLIC_USER {
+        true => visibility::Gettable::Public,
+        false => visibility::Gettable::Private,
+    };
     let kept = |name: &str| app.doc.get(name).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
     App {
         id: app.id.clone(),
@@ -130,6 +160,10 @@ pub fn to_wire(app: &CoreApp) -> App {
         metadata: documents::to_struct(&app.metadata),
         default_workflow_id: kept(KEPT[0]),
         notes: kept(KEPT[1]),
+        data_tier_id: kept(KEPT[2]),
+        sample_ms: number(KEPT_NUMBERS[0]),
+        legal_consent_status: number(KEPT_NUMBERS[1]),
+        visibility: Some(Visibility { gettable: gettable as i32 }),
         ..Default::default()
     }
 }

@@ -8,6 +8,7 @@ use http::{HeaderMap, StatusCode as Http, Uri};
 use ocellus_http::{AccessNote, RequestId};
 use prost::Message;
 
+use crate::audit::{Record, Touched};
 use crate::auth::{self, AuthType};
 use crate::error::WireError;
 use crate::pb::status::{Status, StatusCode as Code};
@@ -22,6 +23,8 @@ pub struct Head {
     pub note: AccessNote,
     pub base_url: String,
     pub headers: HeaderMap,
+    /// Where the call comes from; empty where that is unknown.
+    pub address: String,
 }
 
 impl Head {
@@ -33,6 +36,7 @@ impl Head {
             note: parts.extensions.get::<AccessNote>().cloned().unwrap_or_default(),
             base_url: base_url(api, &parts.headers, &parts.uri),
             headers: parts.headers.clone(),
+            address: ocellus_http::peer::address(parts.extensions.get(), &parts.headers),
         }
     }
 
@@ -81,22 +85,27 @@ pub async fn admit(api: &Arc<Api>, rpc: &Rpc, head: &Head) -> Result<(Handler, C
         base_url: head.base_url.clone(),
         headers: head.headers.clone(),
         request_id: head.request_id.clone(),
+        rpc: rpc.name.clone(),
+        address: head.address.clone(),
+        touched: Touched::default(),
     };
     Ok((handler, cx))
 }
 
-/// Runs a handler; its error is logged here, once.
+/// Runs a handler; its error is logged here, once, and what it changed is written to the audit log.
 pub async fn run(handler: Handler, cx: Cx, body: Bytes, head: &Head) -> Result<Reply, WireError> {
-    match handler(cx, body).await {
-        Ok(reply) => {
-            head.note.set_outcome(reply.code.into());
-            Ok(reply)
-        }
-        Err(error) => {
-            error.log();
-            Err(WireError::of(&error, head.era))
-        }
+    let record = Record::begin(&cx, &body);
+    let answer = handler(cx, body).await.map_err(|error| {
+        error.log();
+        WireError::of(&error, head.era)
+    });
+    if let Some(record) = record {
+        let code = answer.as_ref().map_or_else(|error| error.code as i32, |reply| reply.code);
+        record.end(code, answer.as_ref().ok()).await;
     }
+    let reply = answer?;
+    head.note.set_outcome(reply.code.into());
+    Ok(reply)
 }
 
 /// An encoded answer of this RPC that holds only a status.

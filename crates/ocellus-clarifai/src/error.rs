@@ -72,8 +72,10 @@ fn wire(kind: Kind, about: Option<&Resource>) -> (Code, Http) {
         }
         (Kind::Invalid, Some(R::Search(_))) => (Code::SearchInvalidRequest, Http::BAD_REQUEST),
         (Kind::Invalid, _) => (Code::ConnInvalidRequest, Http::BAD_REQUEST),
+        (Kind::Unauthenticated, Some(R::Account(_))) => (Code::ConnCredentialsInvalid, Http::UNAUTHORIZED),
         (Kind::Unauthenticated, _) => (Code::ConnKeyInvalid, Http::UNAUTHORIZED),
         (Kind::Forbidden, Some(R::Url(_))) => (Code::InputInvalidUrl, Http::BAD_REQUEST),
+        (Kind::Forbidden, Some(R::Other("signup", _))) => (Code::SignupFlagged, Http::FORBIDDEN),
         (Kind::Forbidden, _) => (Code::ConnInsufficientScopes, Http::FORBIDDEN),
         (Kind::NotFound, Some(R::Url(_))) => (Code::InputFailed, Http::BAD_REQUEST),
         (Kind::NotFound, _) => (Code::ConnDoesNotExist, Http::NOT_FOUND),
@@ -118,6 +120,7 @@ fn invalid_field(field: &str) -> (Code, Http) {
         }
         "inputs" => (Code::InputInvalidArgument, Http::BAD_REQUEST),
         "concepts" => (Code::ConceptsInvalidRequest, Http::BAD_REQUEST),
+        "password" => (Code::PasswordValidationFailed, Http::BAD_REQUEST),
         "query" | "searches" => (Code::SearchInvalidRequest, Http::BAD_REQUEST),
         _ => (Code::ConnInvalidRequest, Http::BAD_REQUEST),
     }

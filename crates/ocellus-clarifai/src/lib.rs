@@ -13,8 +13,10 @@ use ocellus_core::Platform;
 pub use ocellus_http::RouteInfo;
 
 mod apps;
+mod audit;
 mod auth;
 mod call;
+mod collaborators;
 mod collectors;
 mod concepts;
 mod dataset_exports;
@@ -36,6 +38,7 @@ mod installed_modules;
 mod items;
 mod keys;
 mod licences;
+mod logins;
 mod model_types;
 mod models;
 mod modules;

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use ocellus_core::{AccountCtx, AppCtx, Caller, Error, Platform, Result, Scope};
 use prost::Message;
 
+use crate::audit::Touched;
 use crate::pb::status::{BaseResponse, Status, StatusCode};
 use crate::pb::*;
 use crate::status as statuses;
@@ -49,19 +50,29 @@ pub struct Cx {
     pub base_url: String,
     pub headers: HeaderMap,
     pub request_id: String,
+    /// The name of the RPC.
+    pub rpc: String,
+    /// Where the call comes from; empty where that is unknown.
+    pub address: String,
+    /// What the call touched, for the audit log.
+    pub touched: Touched,
 }
 
 impl Cx {
     /// Opens the app that the request names, or the key's own.
     pub async fn app(&self, ids: Option<UserAppIdSet>) -> Result<AppCtx> {
         let ids = ids.unwrap_or_default();
-        self.platform.app(self.caller()?, &ids.user_id, &ids.app_id, &self.needs).await
+        let app = self.platform.app(self.caller()?, &ids.user_id, &ids.app_id, &self.needs).await?;
+        self.touched.app(&app);
+        Ok(app)
     }
 
     /// Opens the account that the request names, or the key's own.
     pub async fn account(&self, ids: Option<UserAppIdSet>) -> Result<AccountCtx> {
         let ids = ids.unwrap_or_default();
-        self.platform.account(self.caller()?, &ids.user_id, &self.needs).await
+        let account = self.platform.account(self.caller()?, &ids.user_id, &self.needs).await?;
+        self.touched.account(&account);
+        Ok(account)
     }
 
     pub fn caller(&self) -> Result<&Caller> {
@@ -145,6 +156,8 @@ rpcs! {
     PostKeys(PostKeysRequest) -> MultiKeyResponse = keys::post_keys;
     PatchKeys(PatchKeysRequest) -> MultiKeyResponse = keys::patch_keys;
     MyScopes(MyScopesRequest) -> MultiScopeResponse = scopes::my_scopes;
+    MyScopesUser(MyScopesUserRequest) -> MultiScopeUserResponse = scopes::my_scopes_user;
+    MyScopesRoot(MyScopesRootRequest) -> MultiScopeRootResponse = scopes::my_scopes_root;
     ListScopes(ListScopesRequest) -> MultiScopeDepsResponse = scopes::list_scopes;
     GetApp(GetAppRequest) -> SingleAppResponse = apps::get_app;
     ListApps(ListAppsRequest) -> MultiAppResponse = apps::list_apps;
@@ -153,10 +166,22 @@ rpcs! {
     PatchApps(PatchAppsRequest) -> MultiAppResponse = apps::patch_apps;
     PatchApp(PatchAppRequest) -> SingleAppResponse = apps::patch_app;
     GetUser(GetUserRequest) -> SingleUserResponse = users::get_user;
+    PostValidatePassword(PostValidatePasswordRequest) -> SinglePasswordValidationResponse = users::post_validate_password;
     PostSearches(PostSearchesRequest) -> MultiSearchResponse = searches::post_searches;
     ListStatusCodes(ListStatusCodesRequest) -> MultiStatusCodeResponse = status_codes::list_status_codes;
     GetStatusCode(GetStatusCodeRequest) -> SingleStatusCodeResponse = status_codes::get_status_code;
+    ListCollaborators(ListCollaboratorsRequest) -> MultiCollaboratorsResponse = collaborators::list_collaborators;
+    PostCollaborators(PostCollaboratorsRequest) -> MultiCollaboratorsResponse = collaborators::post_collaborators;
+    PatchCollaborators(PatchCollaboratorsRequest) -> MultiCollaboratorsResponse = collaborators::patch_collaborators;
+    DeleteCollaborators(DeleteCollaboratorsRequest) -> BaseResponse = collaborators::delete_collaborators;
+    ListCollaborations(ListCollaborationsRequest) -> MultiCollaborationsResponse = collaborators::list_collaborations;
+    PostAuditLogSearches(PostAuditLogSearchesRequest) -> MultiAuditLogEntryResponse = audit::post_audit_log_searches;
+    PostLogin(PostLoginRequest) -> SingleLoginResponse = logins::post_login;
+    PostSignup(PostSignupRequest) -> SingleLoginResponse = logins::post_signup;
+    PostVerifyEmail(PostVerifyEmailRequest) -> SingleVerifyEmailResponse = logins::post_verify_email;
     PostToken(PostTokenRequest) -> SingleTokenResponse = tokens::post_token;
+    PatchUsers(PatchUsersRequest) -> MultiUserResponse = users::patch_users;
+    PostUserConsent(PostUserConsentRequest) -> SingleUserResponse = users::post_user_consent;
     ListModelTypes(ListModelTypesRequest) -> MultiModelTypeResponse = model_types::list_model_types;
     GetModelType(GetModelTypeRequest) -> SingleModelTypeResponse = model_types::get_model_type;
     ListOpenSourceLicenses(ListOpenSourceLicensesRequest) -> ListOpenSourceLicensesResponse = licences::list_open_source_licenses;

@@ -100,7 +100,8 @@ fn describe(method: &MethodDescriptor, plans: &Plans) -> Rpc {
     }
 }
 
-fn needs(method: &MethodDescriptor) -> Arc<[Scope]> {
+/// The scopes that a call asks for.
+pub fn needs(method: &MethodDescriptor) -> Arc<[Scope]> {
     let option = proto::pool()
         .get_extension_by_name("clarifai.auth.util.cl_depending_scopes")
         .expect("the pool holds the option");
@@ -110,7 +111,8 @@ fn needs(method: &MethodDescriptor) -> Arc<[Scope]> {
     numbers.filter_map(|n| u16::try_from(n).ok()).map(Scope).collect()
 }
 
-fn auth(method: &MethodDescriptor) -> AuthType {
+/// The kind of key that a call asks for.
+pub fn auth(method: &MethodDescriptor) -> AuthType {
     let option = proto::pool()
         .get_extension_by_name("clarifai.auth.util.cl_auth_type")
         .expect("the pool holds the option");

@@ -13,6 +13,7 @@ pub async fn post_token(cx: Cx, _req: PostTokenRequest) -> Result<SingleTokenRes
     let (id, secret) = basic(header)
         .ok_or_else(|| Error::unauthenticated("send the client id and secret as HTTP Basic authorization"))?;
     let token = cx.platform.token_for_client(&id, &secret).await?;
+    cx.touched.user(&token.user_id);
     let scopes: Vec<&str> = token.scopes.iter().map(|scope| scope.name()).collect();
     Ok(SingleTokenResponse {
         status: status::success(),

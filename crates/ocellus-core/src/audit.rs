@@ -1,5 +1,7 @@
 //! The audit log: who changed what, when, from where, and whether it worked. Only ever added to.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use ocellus_store as store;
 
 use crate::{AccountCtx, Error, Page, Platform, Resource, Result};
@@ -61,13 +63,16 @@ impl Query {
     }
 }
 
+/// Keeps the order of what this process did in the same microsecond.
+static ORDER: AtomicU64 = AtomicU64::new(0);
+
 /// Adds an entry to the log of the owner of what was touched. What was done is done by then, so a failure is only
 /// logged.
 pub async fn record(platform: &Platform, owner_id: &str, entry: Entry) {
     let row = store::AuditEntry {
         account_id: owner_id.to_owned(),
         at_us: platform.clock().now_us(),
-        id: platform.ids().id(),
+        id: format!("{:016x}-{}", ORDER.fetch_add(1, Ordering::Relaxed), platform.ids().id()),
         actor_id: entry.actor_id,
         key_id: entry.key_id,
         operation: entry.operation,

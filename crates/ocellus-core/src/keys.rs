@@ -70,6 +70,8 @@ pub struct KeyFilter {
 /// A token got with a client id and secret.
 #[derive(Clone, Debug)]
 pub struct Token {
+    /// The user id of the account it belongs to.
+    pub user_id: String,
     /// The secret to send; shown once.
     pub secret: String,
     /// What it may do.
@@ -356,11 +358,12 @@ impl Platform {
             expires_at_us: Some(now_us + i64::from(TOKEN_TTL_S) * 1_000_000),
         };
         let (row, secret) = mint(self, &client.account_id, client.app_uid, &token);
+        let user_id = row.account_id.clone();
         let write = move |tx: &mut store::Tx<'_>| {
             tx.purge_expired_tokens(now_us)?;
             Ok::<_, Error>(tx.insert_key(&row)?)
         };
         self.store().write(write).await?;
-        Ok(Token { secret, scopes, expires_in_s: TOKEN_TTL_S })
+        Ok(Token { user_id, secret, scopes, expires_in_s: TOKEN_TTL_S })
     }
 }

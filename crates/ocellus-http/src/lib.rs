@@ -9,12 +9,14 @@ pub mod access_log;
 pub mod body;
 pub mod cors;
 pub mod panic;
+pub mod peer;
 pub mod request_id;
 pub mod routes;
 #[cfg(feature = "scenario")]
 pub mod scenario;
 
 pub use access_log::AccessNote;
+pub use peer::Peer;
 pub use request_id::RequestId;
 pub use routes::RouteInfo;
 

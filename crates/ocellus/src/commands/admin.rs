@@ -17,6 +17,7 @@ pub async fn run(config: Config, command: Admin) -> anyhow::Result<()> {
     match command {
         Admin::Keys(command) => run_keys(&platform, command).await,
         Admin::Accounts(command) => run_accounts(&platform, command).await,
+        Admin::Users(command) => super::users::run(&platform, command).await,
         Admin::Apps(command) => run_apps(&platform, command).await,
         Admin::Token(args) => token(&platform, args).await,
         Admin::Recall(args) => recall(&platform, args).await,

@@ -10,6 +10,7 @@ mod models;
 mod predict;
 pub mod routes;
 mod search;
+mod users;
 
 use std::future::Future;
 

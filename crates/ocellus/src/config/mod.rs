@@ -34,6 +34,7 @@ pub struct Config {
     pub engine: Engine,
     pub indexes: Indexes,
     pub jobs: Jobs,
+    pub accounts: Accounts,
     pub fetch: Fetch,
     pub decode: Decode,
     pub log: Log,
@@ -132,6 +133,25 @@ pub struct Jobs {
     pub poll_ms: u64,
 }
 
+/// How people come and go; see `ocellus_core::users::AccountsConfig`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accounts {
+    pub signup: Signup,
+    pub password_min_chars: usize,
+    pub password_needs: Vec<ocellus_core::users::CharClass>,
+    pub session_s: u32,
+    pub long_session_s: u32,
+}
+
+/// Who may make an account.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Signup {
+    Open,
+    Closed,
+}
+
 /// Fetching by address.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -225,6 +245,9 @@ fn check(config: &Config) -> anyhow::Result<()> {
     }
     if config.jobs.lease_s < 5 {
         bail!("jobs.lease_s must be 5 or more, or busy workers lose their work");
+    }
+    if config.accounts.password_min_chars < 8 {
+        bail!("accounts.password_min_chars must be 8 or more, or passwords are guessed too soon");
     }
     if config.tls.cert.is_empty() != config.tls.key.is_empty() {
         bail!("tls.cert and tls.key must be set together");

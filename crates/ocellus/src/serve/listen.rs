@@ -6,14 +6,18 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use ocellus_http::Peer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
+use tower::util::MapRequest;
 
 use super::StopSignals;
 
@@ -121,12 +125,13 @@ fn start(server: &Server, stream: TcpStream, tls: Option<TlsAcceptor>, permit: O
     // Small answers must not wait for the acknowledgement of earlier ones.
     let _ = stream.set_nodelay(true);
     let (builder, router) = (server.builder.clone(), server.router.clone());
+    let peer = stream.peer_addr().ok().map(|address| Peer(address.ip()));
     let watcher = server.graceful.watcher();
     tokio::spawn(async move {
         match tls {
-            None => connection(&builder, stream, router, watcher).await,
+            None => connection(&builder, stream, (router, peer), watcher).await,
             Some(acceptor) => match tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
-                Ok(Ok(stream)) => connection(&builder, stream, router, watcher).await,
+                Ok(Ok(stream)) => connection(&builder, stream, (router, peer), watcher).await,
                 Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
                 Err(_) => tracing::debug!("a TLS handshake took too long"),
             },
@@ -138,12 +143,18 @@ fn start(server: &Server, stream: TcpStream, tls: Option<TlsAcceptor>, permit: O
 async fn connection<S>(
     builder: &Builder<TokioExecutor>,
     stream: S,
-    router: Router,
+    (router, peer): (Router, Option<Peer>),
     watcher: hyper_util::server::graceful::Watcher,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = TowerToHyperService::new(router);
+    let with_peer = move |mut request: Request<Incoming>| {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
+        request
+    };
+    let service = TowerToHyperService::new(MapRequest::new(router, with_peer));
     let serving = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
     if let Err(error) = watcher.watch(serving.into_owned()).await {
         // Mostly clients that went away; nothing an operator can do about.
