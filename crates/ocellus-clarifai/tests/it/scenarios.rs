@@ -66,6 +66,13 @@ scenarios! {
     dataset_inputs = "41-dataset-inputs.txt";
     dataset_versions = "42-dataset-versions.txt";
     dataset_exports = "43-dataset-exports.txt";
+    signing_up_and_in = "60-signing-up-and-in.txt";
+    users = "61-users.txt";
+    my_scopes = "62-my-scopes.txt";
+    what_scopes_depend_on = "63-what-scopes-depend-on.txt";
+    collaborators = "64-collaborators.txt";
+    audit_log = "65-audit-log.txt";
+    bootstrap_scripts = "66-bootstrap-scripts.txt";
 }
 
 #[test]
