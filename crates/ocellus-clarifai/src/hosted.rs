@@ -1,4 +1,4 @@
-//! The copies of images that this server holds: their addresses, and the route that serves them.
+//! The copies of what inputs hold that this server holds: their addresses, and the route that serves them.
 //!
 //! An address carries a signature made with the app's internal id, which no client ever sees, over
 //! the input and the hash of its bytes. The signature reads that one image and nothing else, and it
@@ -13,7 +13,7 @@ use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH
 use http::{HeaderMap, StatusCode as Http};
 use ocellus_core::ids::hash_secret;
 use ocellus_core::inputs::{self, Input, Rendition};
-use ocellus_core::{AppCtx, Caller, Error, KeyKind, Resource, Result, Scope, ScopeSet};
+use ocellus_core::{AppCtx, Caller, Error, KeyKind, MediaKind, Resource, Result, Scope, ScopeSet};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::auth;
@@ -26,12 +26,22 @@ use crate::service::Api;
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 const ORIGINAL: &str = "orig";
 const SMALL: &str = "small";
+const TINY: &str = "tiny";
+const LARGE: &str = "large";
 
-/// Where the copy of an input's image is served: `{prefix}/{size}/{suffix}`.
+/// Where the copy of an input is served: `{prefix}/{size}/{suffix}`.
 pub fn address(cx: &Cx, app: &AppCtx, input: &Input) -> Option<HostedUrl> {
     let hosted = input.hosted.as_ref()?;
     let of_app = (app.uid(), app.app().user_id.as_str(), app.app().id.as_str());
-    Some(address_of(&cx.base_url, of_app, (&input.id, &hosted.hash), hosted.thumb.is_some()))
+    let pictures = hosted.thumb.is_some() && input.kind == MediaKind::Image;
+    Some(address_of(&cx.base_url, of_app, (&input.id, &hosted.hash), pictures))
+}
+
+/// Where small pictures of a video are served.
+pub fn thumbnail(cx: &Cx, app: &AppCtx, input: &Input) -> Option<HostedUrl> {
+    input.hosted.as_ref()?.thumb.as_ref()?;
+    let sizes = vec![TINY.to_owned(), SMALL.to_owned()];
+    Some(HostedUrl { sizes, ..address(cx, app, input)? })
 }
 
 /// The same, given the uid, owner and id of the app, and the id of the input and the hash of its bytes.
@@ -43,7 +53,7 @@ pub fn address_of(
 ) -> HostedUrl {
     let mut sizes = vec![ORIGINAL.to_owned()];
     if has_thumb {
-        sizes.push(SMALL.to_owned());
+        sizes.extend([TINY, SMALL, LARGE].map(str::to_owned));
     }
     let ids = [user_id, app_id, input_id].map(segment).join("/");
     HostedUrl {
@@ -121,8 +131,10 @@ impl Found {
 async fn find(api: &Api, wanted: &Wanted, headers: &HeaderMap) -> Result<Found> {
     let missing = || Error::not_found(Resource::Image(wanted.input_id.clone()));
     let rendition = match wanted.size.as_str() {
-        SMALL | "tiny" => Rendition::Thumbnail,
-        ORIGINAL | "large" => Rendition::Original,
+        ORIGINAL => Rendition::Original,
+        TINY => Rendition::Tiny,
+        SMALL => Rendition::Thumbnail,
+        LARGE => Rendition::Large,
         _ => return Err(missing()),
     };
     let app = open(api, wanted, headers).await.map_err(|_| missing())?;

@@ -126,9 +126,15 @@ fn states(code: i32) -> Result<Vec<StateFilter>> {
 
 /// What is told back of an input that was not accepted: everything but its bytes.
 fn without_bytes(input: &Input) -> Input {
-    let url = input.data.as_ref().and_then(|d| d.image.as_ref()).map(|i| i.url.clone()).unwrap_or_default();
-    let image = (!url.is_empty()).then(|| Image { url, ..Default::default() });
-    Input { id: input.id.clone(), data: Some(Data { image, ..Default::default() }), ..Default::default() }
+    let data = input.data.clone().unwrap_or_default();
+    let image = data.image.filter(|image| !image.url.is_empty());
+    let image = image.map(|image| Image { url: image.url, ..Default::default() });
+    let video = data.video.filter(|video| !video.url.is_empty());
+    let video = video.map(|video| Video { url: video.url, ..Default::default() });
+    let audio = data.audio.filter(|audio| !audio.url.is_empty());
+    let audio = audio.map(|audio| Audio { url: audio.url, ..Default::default() });
+    let data = Data { image, video, audio, text: data.text, ..Default::default() };
+    Input { id: input.id.clone(), data: Some(data), ..Default::default() }
 }
 
 /// The status of an input that was not accepted.
@@ -180,22 +186,62 @@ fn data(cx: &Cx, app: &AppCtx, input: &CoreInput) -> Data {
     let url = input.url.clone().unwrap_or_default();
     match input.kind {
         MediaKind::Image => data.image = Some(image(cx, app, input, url)),
-        MediaKind::Video => data.video = Some(Video { url, ..Default::default() }),
-        MediaKind::Audio => data.audio = Some(Audio { url, ..Default::default() }),
-        MediaKind::Text => {
-            data.text = Some(Text { raw: input.text.clone().unwrap_or_default(), url, ..Default::default() });
-        }
+        MediaKind::Video => data.video = Some(video(cx, app, input, url)),
+        MediaKind::Audio => data.audio = Some(audio(cx, app, input, url)),
+        MediaKind::Text => data.text = Some(text(cx, app, input, url)),
     }
     data
 }
 
-fn image(cx: &Cx, app: &AppCtx, input: &CoreInput, url: String) -> Image {
-    let hosted = hosted::address(cx, app, input);
-    // An uploaded image has no address of its own; clients insist on one.
-    let url = match &hosted {
+/// What was uploaded has no address of its own; clients insist on one.
+fn own_or_hosted(url: String, hosted: Option<&HostedUrl>) -> String {
+    match hosted {
         Some(hosted) if url.is_empty() => format!("{}/orig/{}", hosted.prefix, hosted.suffix),
         _ => url,
-    };
+    }
+}
+
+fn text(cx: &Cx, app: &AppCtx, input: &CoreInput, url: String) -> Text {
+    let raw = input.text.clone().unwrap_or_default();
+    let char_count = i32::try_from(raw.chars().count()).unwrap_or(i32::MAX);
+    let text_info = input.text.as_ref().map(|_| TextInfo { char_count, encoding: "UTF-8".to_owned() });
+    Text { raw, url, hosted: hosted::address(cx, app, input), text_info, ..Default::default() }
+}
+
+fn audio(cx: &Cx, app: &AppCtx, input: &CoreInput, url: String) -> Audio {
+    let hosted = hosted::address(cx, app, input);
+    let format = input.hosted.as_ref().and_then(|h| h.mime.as_deref()).and_then(|m| m.strip_prefix("audio/"));
+    Audio {
+        url: own_or_hosted(url, hosted.as_ref()),
+        audio_info: format.map(|format| AudioInfo { audio_format: format.to_owned(), ..Default::default() }),
+        hosted,
+        ..Default::default()
+    }
+}
+
+fn video(cx: &Cx, app: &AppCtx, input: &CoreInput, url: String) -> Video {
+    let hosted = hosted::address(cx, app, input);
+    let number = |n: u64| i32::try_from(n).unwrap_or(i32::MAX);
+    Video {
+        url: own_or_hosted(url, hosted.as_ref()),
+        video_info: input.video.as_ref().map(|about| VideoInfo {
+            width: number(about.width.into()),
+            height: number(about.height.into()),
+            fps: about.fps,
+            video_format: about.format.clone(),
+            bit_rate: number(about.bit_rate),
+            frame_count: number(about.n_frames),
+            duration_seconds: about.duration_ms as f32 / 1000.0,
+        }),
+        hosted,
+        hosted_thumbnail: hosted::thumbnail(cx, app, input),
+        ..Default::default()
+    }
+}
+
+fn image(cx: &Cx, app: &AppCtx, input: &CoreInput, url: String) -> Image {
+    let hosted = hosted::address(cx, app, input);
+    let url = own_or_hosted(url, hosted.as_ref());
     let side = |n: Option<u32>| n.and_then(|n| i32::try_from(n).ok()).unwrap_or_default();
     let format = input.hosted.as_ref().and_then(|h| h.mime.as_deref()).and_then(|m| m.strip_prefix("image/"));
     Image {
