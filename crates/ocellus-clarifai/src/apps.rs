@@ -20,9 +20,10 @@ fn check_private(app: &App) -> Result<()> {
     let given = app.visibility.as_ref().map_or(Gettable::UnknownVisibility, Visibility::gettable);
     match given {
         Gettable::UnknownVisibility | Gettable::Private => Ok(()),
-        Gettable::Org | Gettable::Public => {
-            Err(Error::invalid("apps.visibility", "must be private on this server; let people in as collaborators"))
-        }
+        Gettable::Org | Gettable::Public => Err(Error::invalid(
+            "apps.visibility",
+            "must be private on this server; let people in as collaborators",
+        )),
     }
 }
 

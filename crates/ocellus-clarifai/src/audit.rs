@@ -74,7 +74,12 @@ impl Record {
             address: cx.address.clone(),
             ..Entry::default()
         };
-        Some(Self { platform: cx.platform.clone(), touched: cx.touched.clone(), entry, request: request.clone() })
+        Some(Self {
+            platform: cx.platform.clone(),
+            touched: cx.touched.clone(),
+            entry,
+            request: request.clone(),
+        })
     }
 
     /// Writes the entry, with the code of the answer.
@@ -106,7 +111,16 @@ impl Record {
 /// The names say it: what posts, patches, puts or deletes changes something, but for searches and predictions.
 fn is_change(rpc: &str) -> bool {
     let verbs = ["Post", "Patch", "Put", "Delete", "Cancel"];
-    let reads = ["Searches", "Outputs", "Results", "ValidatePassword", "Estimate", "MetricsQuery", "Usage", "Metrics"];
+    let reads = [
+        "Searches",
+        "Outputs",
+        "Results",
+        "ValidatePassword",
+        "Estimate",
+        "MetricsQuery",
+        "Usage",
+        "Metrics",
+    ];
     let changes_all_the_same = ["PostModelVersionMetrics", "PostTrendingMetricsView"];
     let runner = rpc.contains("RunnerItem") || rpc.contains("ComputePlane") || rpc.contains("Replica");
     verbs.iter().any(|verb| rpc.starts_with(verb))
@@ -118,7 +132,8 @@ fn is_change(rpc: &str) -> bool {
 /// The ids in request and answer, by the name of their field; those of the answer where the request has none.
 fn subjects(rpc: &str, request: &[u8], answer: &[u8]) -> Vec<(String, Vec<String>)> {
     let service = proto::pool().get_service_by_name(proto::SERVICE);
-    let Some(method) = service.and_then(|service| service.methods().find(|method| method.name() == rpc)) else {
+    let Some(method) = service.and_then(|service| service.methods().find(|method| method.name() == rpc))
+    else {
         return Vec::new();
     };
     let mut found = Vec::new();
@@ -137,7 +152,8 @@ fn ids_in(message: &MessageDescriptor, mut bytes: &[u8]) -> Vec<(String, Vec<Str
     while let Some((number, raw)) = wire::next(&mut bytes) {
         let (Raw::Bytes(value), Some(field)) = (raw, message.get_field(number)) else { continue };
         let Some(id) = id_in(&field, value).filter(|id| !id.is_empty()) else { continue };
-        let id = if field.name().starts_with("key") { public_key_id(id) } else { id.chars().take(128).collect() };
+        let id =
+            if field.name().starts_with("key") { public_key_id(id) } else { id.chars().take(128).collect() };
         match found.iter_mut().find(|(name, _)| name == field.name()) {
             Some((_, ids)) => ids.push(id),
             None => found.push((field.name().to_owned(), vec![id])),
@@ -269,9 +285,7 @@ fn to_wire(account: &AccountCtx, entry: Entry) -> AuditLogEntry {
     let target = match (operation, entry.app_id.is_empty()) {
         (EventType::UserUpdate, _) => Some(Target::User(User { id: owner_id, ..Default::default() })),
         (_, true) => None,
-        (_, false) => {
-            Some(Target::App(App { id: entry.app_id, user_id: owner_id, ..Default::default() }))
-        }
+        (_, false) => Some(Target::App(App { id: entry.app_id, user_id: owner_id, ..Default::default() })),
     };
     let mut details = entry.subjects;
     details.push(format!("key: {}", entry.key_id));
@@ -296,10 +310,26 @@ mod tests {
 
     #[test]
     fn calls_that_change_something_are_known_by_their_names() {
-        for change in ["PostInputs", "PatchKeys", "DeleteApp", "PutUploadContentParts", "PostModelVersionMetrics", "PostUserConsent"] {
+        for change in [
+            "PostInputs",
+            "PatchKeys",
+            "DeleteApp",
+            "PutUploadContentParts",
+            "PostModelVersionMetrics",
+            "PostUserConsent",
+        ] {
             assert!(is_change(change), "{change}");
         }
-        for read in ["GetInput", "ListKeys", "PostSearches", "PostModelOutputs", "PostWorkflowResults", "PostAuditLogSearches", "PostHistoricalUsage", "MyScopes"] {
+        for read in [
+            "GetInput",
+            "ListKeys",
+            "PostSearches",
+            "PostModelOutputs",
+            "PostWorkflowResults",
+            "PostAuditLogSearches",
+            "PostHistoricalUsage",
+            "MyScopes",
+        ] {
             assert!(!is_change(read), "{read}");
         }
     }
@@ -308,7 +338,10 @@ mod tests {
     fn ids_are_taken_from_request_and_answer_and_secrets_from_neither() {
         let secret = "ab".repeat(32);
         let request = PostKeysRequest { keys: vec![Key::default()], ..Default::default() };
-        let answer = MultiKeyResponse { keys: vec![Key { id: secret.clone(), ..Default::default() }], ..Default::default() };
+        let answer = MultiKeyResponse {
+            keys: vec![Key { id: secret.clone(), ..Default::default() }],
+            ..Default::default()
+        };
         let found = subjects("PostKeys", &request.encode_to_vec(), &answer.encode_to_vec());
         assert_eq!(found, [("keys".to_owned(), vec![hash_secret(&secret)[..16].to_owned()])]);
         let request = DeleteInputsRequest { ids: vec!["a".to_owned(), "b".to_owned()], ..Default::default() };
@@ -322,7 +355,7 @@ mod tests {
     fn every_event_is_caused_by_calls_that_there_are() {
         let service = proto::pool().get_service_by_name(proto::SERVICE).unwrap();
         for (call, _) in EVENTS.iter() {
-            assert!(service.methods().any(|method| method.name() == *call) , "{call}");
+            assert!(service.methods().any(|method| method.name() == *call), "{call}");
         }
     }
 }

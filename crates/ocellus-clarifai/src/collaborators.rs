@@ -1,6 +1,8 @@
 //! Collaborators: RPCs and the wire form of who works on whose app.
 
-use ocellus_core::collaborators::{self, Collaboration as CoreCollaboration, Collaborator as CoreCollaborator, Who};
+use ocellus_core::collaborators::{
+    self, Collaboration as CoreCollaboration, Collaborator as CoreCollaborator, Who,
+};
 use ocellus_core::{AppCtx, Error, PatchAction, Result, Scope, ScopeSet};
 
 use crate::pb::status::BaseResponse;
@@ -22,14 +24,19 @@ pub async fn list_collaborators(cx: Cx, req: ListCollaboratorsRequest) -> Result
     many(&app, &found).await
 }
 
-pub async fn patch_collaborators(cx: Cx, req: PatchCollaboratorsRequest) -> Result<MultiCollaboratorsResponse> {
+pub async fn patch_collaborators(
+    cx: Cx,
+    req: PatchCollaboratorsRequest,
+) -> Result<MultiCollaboratorsResponse> {
     let app = cx.app(req.user_app_id).await?;
     let action = paging::action(&req.action, PatchAction::Overwrite)?;
     let patch = |(i, one): (usize, Collaborator)| {
         let scopes = read_scopes(i, &one)?;
         let scopes = match action {
             PatchAction::Remove => scopes,
-            PatchAction::Merge | PatchAction::Overwrite => scopes::with_dependencies(&scopes, &app.caller().scopes),
+            PatchAction::Merge | PatchAction::Overwrite => {
+                scopes::with_dependencies(&scopes, &app.caller().scopes)
+            }
         };
         Ok((one.id, scopes.iter().collect()))
     };
@@ -44,7 +51,10 @@ pub async fn delete_collaborators(cx: Cx, req: DeleteCollaboratorsRequest) -> Re
     Ok(BaseResponse { status: status::success() })
 }
 
-pub async fn list_collaborations(cx: Cx, req: ListCollaborationsRequest) -> Result<MultiCollaborationsResponse> {
+pub async fn list_collaborations(
+    cx: Cx,
+    req: ListCollaborationsRequest,
+) -> Result<MultiCollaborationsResponse> {
     let account = cx.account(req.user_app_id).await?;
     paging::refuse(&[("template_only", req.template_only)])?;
     let page = paging::page(req.page, req.per_page)?;
@@ -83,7 +93,8 @@ fn read_scopes(i: usize, one: &Collaborator) -> Result<ScopeSet> {
         return Err(Error::invalid(field, "cannot be given one by one on this server; give scopes"));
     }
     let scope = |name: &String| {
-        let unknown = || Error::invalid(format!("collaborators[{i}].scopes"), format!("there is no scope '{name}'"));
+        let unknown =
+            || Error::invalid(format!("collaborators[{i}].scopes"), format!("there is no scope '{name}'"));
         Scope::from_name(name).ok_or_else(unknown)
     };
     one.scopes.iter().map(scope).collect()

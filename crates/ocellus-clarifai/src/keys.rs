@@ -17,8 +17,12 @@ const API_KEY: &str = "api_key";
 pub async fn post_keys(cx: Cx, req: PostKeysRequest) -> Result<MultiKeyResponse> {
     let account = cx.account(req.user_app_id).await?;
     let have = account.caller().scopes;
-    let new =
-        req.keys.into_iter().enumerate().map(|(i, key)| new_key(i, key, &have)).collect::<Result<Vec<_>>>()?;
+    let new = req
+        .keys
+        .into_iter()
+        .enumerate()
+        .map(|(i, key)| new_key(i, key, &have))
+        .collect::<Result<Vec<_>>>()?;
     if new.is_empty() {
         return Err(Error::invalid("keys", "must hold at least one key"));
     }
@@ -120,7 +124,10 @@ fn new_key(i: usize, key: Key, have: &ScopeSet) -> Result<NewKey> {
     }
     Ok(NewKey {
         kind,
-        scopes: with_dependencies(&scopes(&format!("keys[{i}].scopes"), &key.scopes)?.into_iter().collect(), have),
+        scopes: with_dependencies(
+            &scopes(&format!("keys[{i}].scopes"), &key.scopes)?.into_iter().collect(),
+            have,
+        ),
         description: key.description,
         app_id: key.apps.into_iter().next().map(|app| app.id),
         expires_at_us: key.expires_at.as_ref().map(documents::micros),

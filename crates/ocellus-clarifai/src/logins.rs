@@ -45,7 +45,8 @@ pub async fn post_verify_email(cx: Cx, req: PostVerifyEmailRequest) -> Result<Si
 }
 
 fn to_wire(user: &CoreUser, session: &Session) -> SingleLoginResponse {
-    let consented = |consent| user.profile.consents.get(&consent).map(|us| documents::text(*us)).unwrap_or_default();
+    let consented =
+        |consent| user.profile.consents.get(&consent).map(|us| documents::text(*us)).unwrap_or_default();
     SingleLoginResponse {
         status: status::success(),
         email: user.email.clone(),

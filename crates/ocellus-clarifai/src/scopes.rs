@@ -65,11 +65,16 @@ pub async fn list_scopes(cx: Cx, req: ListScopesRequest) -> Result<MultiScopeDep
     let of_app = match req.key_type.as_str() {
         "" | "personal_access_token" | "pat" | "session_token" => false,
         "api_key" => true,
-        _ => return Err(Error::invalid("key_type", "must be api_key, personal_access_token or session_token")),
+        _ => {
+            return Err(Error::invalid("key_type", "must be api_key, personal_access_token or session_token"));
+        }
     };
     let scopes = Scope::all().filter(|scope| !of_app || fits_app_key(*scope));
     let all: Vec<ScopeDeps> = scopes
-        .map(|scope| ScopeDeps { scope: scope.name().to_owned(), depending_scopes: names(&dependencies(scope)) })
+        .map(|scope| ScopeDeps {
+            scope: scope.name().to_owned(),
+            depending_scopes: names(&dependencies(scope)),
+        })
         .collect();
     let calls = CALLS.iter().filter(|call| !of_app || call.auth != AuthType::Account);
     let endpoint_deps = calls.map(|call| EndpointDeps {
@@ -178,7 +183,8 @@ fn fits_app_key(scope: Scope) -> bool {
 fn endpoints(caller: &Caller) -> Vec<String> {
     let bound = caller.kind == KeyKind::ApiKey || caller.app_uid.is_some();
     let may = |call: &&Call| {
-        !(bound && call.auth == AuthType::Account) && call.needs.iter().all(|scope| caller.scopes.allows(*scope))
+        !(bound && call.auth == AuthType::Account)
+            && call.needs.iter().all(|scope| caller.scopes.allows(*scope))
     };
     CALLS.iter().filter(may).map(Call::endpoint).collect()
 }

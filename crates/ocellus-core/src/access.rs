@@ -124,7 +124,10 @@ impl AppCtx {
     /// Refuses whoever only collaborates on the app.
     pub fn check_owner(&self) -> Result<()> {
         if self.caller.account_id != self.app.user_id {
-            return Err(Error::forbidden(Resource::App(self.app.id.clone()), "only the owner of an app may do this"));
+            return Err(Error::forbidden(
+                Resource::App(self.app.id.clone()),
+                "only the owner of an app may do this",
+            ));
         }
         Ok(())
     }

@@ -38,7 +38,9 @@ impl Mailer {
     /// Sends a letter.
     pub fn send(&self, letter: Letter) {
         match &self.0 {
-            Way::Log => tracing::info!(to = %letter.to, subject = %letter.subject, text = %letter.text, "letter"),
+            Way::Log => {
+                tracing::info!(to = %letter.to, subject = %letter.subject, text = %letter.text, "letter")
+            }
             Way::Kept(letters) => letters.lock().unwrap_or_else(PoisonError::into_inner).push(letter),
         }
     }

@@ -1,22 +1,26 @@
 //! The people behind accounts: who they are, how they sign up and in, and what they agreed to.
 
+mod email;
 pub mod password;
+mod profile;
 mod sessions;
 #[cfg(test)]
 mod tests;
 mod throttle;
 
+pub use email::verify_email;
 pub use password::{CharClass, Violations};
+pub use profile::{Consent, Profile};
 pub use sessions::{Session, login};
 
 use ocellus_store as store;
-use serde::{Deserialize, Serialize};
 
 use crate::accounts::{Account, check_id};
-use crate::ids::hash_secret;
-use crate::mail::{Letter, Mailer};
+use crate::mail::Mailer;
 use crate::{AccountCtx, Error, JsonMap, PatchAction, Platform, Resource, Result};
+use email::{checked_email, code_for};
 use password::Owner;
+use profile::{from_doc, name_of, to_doc};
 use throttle::Limit;
 
 /// How people come and go; a section of the configuration.
@@ -47,48 +51,6 @@ impl Default for AccountsConfig {
             mailer: Mailer::log(),
         }
     }
-}
-
-/// What people say of themselves, and agreed to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Profile {
-    /// The first name.
-    pub first_name: String,
-    /// The last name.
-    pub last_name: String,
-    /// Where they work.
-    pub company_name: String,
-    /// What they are there.
-    pub job_title: String,
-    /// What they do there.
-    pub job_role: String,
-    /// What they want to do here.
-    pub intention: String,
-    /// How they came here.
-    pub referral_source: String,
-    /// Where they live.
-    pub country: String,
-    /// Which part of it.
-    pub state: String,
-    /// Their own data.
-    pub metadata: JsonMap,
-    /// What they agreed to and when: microseconds since the epoch by the name of the consent.
-    pub consents: std::collections::BTreeMap<Consent, i64>,
-}
-
-/// Something to agree to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Consent {
-    /// The processing of personal data.
-    Gdpr,
-    /// The terms of service.
-    Tos,
-    /// Letters that advertise.
-    Marketing,
-    /// The processing of personal data in the content.
-    Pii,
 }
 
 /// A person with their account.
@@ -130,10 +92,6 @@ pub struct UserPatch {
 
 /// Accounts made by one network address.
 const SIGNUPS: Limit = Limit { what: "signup", n_tries: 20, window_s: 3600 };
-/// Codes tried by one network address.
-const CODES: Limit = Limit { what: "code", n_tries: 50, window_s: 3600 };
-/// How long a code can be used.
-const CODE_US: i64 = 48 * 3600 * 1_000_000;
 /// How many earlier passwords cannot be used again.
 const KEPT_PASSWORDS: usize = 5;
 
@@ -209,18 +167,6 @@ fn on_conflict(error: store::Error, email: &str) -> Error {
     }
 }
 
-/// One `@` with something around it and no blanks: whether letters arrive only a letter can tell.
-fn checked_email(field: &str, email: &str) -> Result<String> {
-    let email = email.trim();
-    let sound = email.split_once('@').is_some_and(|(local, host)| {
-        !local.is_empty() && !host.is_empty() && !host.contains('@') && !host.starts_with('.') && !host.ends_with('.')
-    });
-    if !sound || email.len() > 254 || email.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(Error::invalid(field, "must be an e-mail address"));
-    }
-    Ok(email.to_owned())
-}
-
 fn owner_of(id: &str, email: &str, profile: &Profile) -> Owner {
     let names = [id, &profile.first_name, &profile.last_name, &profile.company_name];
     Owner { names: names.map(str::to_owned).to_vec(), email: email.to_owned() }
@@ -234,42 +180,6 @@ fn violations(platform: &Platform, text: &str, owner: &Owner) -> Violations {
 fn check_acceptable(platform: &Platform, text: &str, owner: &Owner) -> Result<()> {
     let found = violations(platform, text, owner);
     if found.is_empty() { Ok(()) } else { Err(Error::invalid("password", found.text())) }
-}
-
-fn name_of(profile: &Profile, id: &str) -> String {
-    let name = format!("{} {}", profile.first_name, profile.last_name);
-    if name.trim().is_empty() { id.to_owned() } else { name.trim().to_owned() }
-}
-
-fn code_for(platform: &Platform, user: &store::User) -> (store::EmailCode, Letter) {
-    let code = platform.ids().id();
-    let row = store::EmailCode {
-        hash: hash_secret(&code),
-        account_id: user.account_id.clone(),
-        email_key: user.email.to_lowercase(),
-        expires_at_us: platform.clock().now_us() + CODE_US,
-    };
-    let letter = Letter { to: user.email.clone(), subject: "verify your e-mail address".to_owned(), text: code };
-    (row, letter)
-}
-
-/// Shows with the code from a letter that an address is its owner's.
-pub async fn verify_email(platform: &Platform, code: &str, address: &str) -> Result<String> {
-    throttle::count(platform, vec![(CODES, address.to_owned())]).await?;
-    let (hash, now_us) = (hash_secret(code), platform.clock().now_us());
-    platform
-        .store()
-        .write(move |tx| {
-            let unknown = || Error::invalid("key", "is not a code that was sent, or it was used or is too old");
-            let code = tx.take_email_code(&hash)?.filter(|code| code.expires_at_us > now_us);
-            let code = code.ok_or_else(unknown)?;
-            let user = tx.user(&code.account_id)?.filter(|user| user.email.to_lowercase() == code.email_key);
-            let mut user = user.ok_or_else(unknown)?;
-            (user.verified_at_us, user.modified_at_us) = (Some(now_us), now_us);
-            tx.update_user(&user)?;
-            Ok::<_, Error>(user.account_id)
-        })
-        .await
 }
 
 /// The person behind an account; of a public account only the account.
@@ -287,7 +197,8 @@ pub async fn get(account: &AccountCtx) -> Result<User> {
 
 /// Changes what a person says of themselves. A new address gets a letter with a code.
 pub async fn patch(account: &AccountCtx, patch: UserPatch, action: PatchAction) -> Result<User> {
-    let email = patch.email.as_deref().map(|email| checked_email("users.primary_email", email)).transpose()?;
+    let email =
+        patch.email.as_deref().map(|email| checked_email("users.primary_email", email)).transpose()?;
     let platform = account.platform().clone();
     let now_us = platform.clock().now_us();
     let (user, letter) = change(account, move |tx, user| {
@@ -382,13 +293,19 @@ pub async fn check_password(account: &AccountCtx, text: &str) -> Result<Violatio
     let id = user.account.id;
     let hashes = platform.store().read(move |tx| Ok::<_, Error>(tx.user(&id)?)).await?;
     let hashes = hashes.map(|user| user.passwords).unwrap_or_default();
-    let reused = !hashes.is_empty() && !found.too_long && password::matches(platform, text.to_owned(), hashes).await?;
+    let reused =
+        !hashes.is_empty() && !found.too_long && password::matches(platform, text.to_owned(), hashes).await?;
     Ok(Violations { reused, ..found })
 }
 
 /// Gives a person another password and ends all their sessions, for administrators. The address is needed where the
 /// account has none yet.
-pub async fn set_password(platform: &Platform, user_id: &str, email: Option<&str>, text: String) -> Result<()> {
+pub async fn set_password(
+    platform: &Platform,
+    user_id: &str,
+    email: Option<&str>,
+    text: String,
+) -> Result<()> {
     let email = email.map(|email| checked_email("email", email)).transpose()?;
     let caller = crate::Caller::operator(user_id);
     let account = platform.account(&caller, user_id, &[]).await?;
@@ -429,15 +346,4 @@ fn from_rows(account: store::Account, user: Option<store::User>) -> Result<User>
         profile,
         account: Account::from(account),
     })
-}
-
-fn from_doc(doc: &JsonMap) -> Result<Profile> {
-    serde_json::from_value(doc.clone().into()).map_err(Error::internal)
-}
-
-fn to_doc(profile: &Profile) -> Result<JsonMap> {
-    match serde_json::to_value(profile).map_err(Error::internal)? {
-        serde_json::Value::Object(doc) => Ok(doc),
-        other => Err(Error::internal(anyhow::anyhow!("a profile became {other}"))),
-    }
 }

@@ -25,7 +25,10 @@ fn ada() -> Value {
 async fn the_code_from_the_letter_verifies_the_address() {
     for test in TestPlatform::all().await {
         let (status, answer) = post(&test, "/v2/signup", ada()).await;
-        assert_eq!((status, &answer["email_addresses"][0]["verified"]), (StatusCode::OK, &Value::Bool(false)));
+        assert_eq!(
+            (status, &answer["email_addresses"][0]["verified"]),
+            (StatusCode::OK, &Value::Bool(false))
+        );
         let letter = test.platform.accounts_config().mailer.letters().pop().unwrap();
         assert!(!answer.to_string().contains(&letter.text), "the answer must not give the code away");
         let key = json!({"key": letter.text});

@@ -73,14 +73,22 @@ async fn nobody_gives_more_than_they_have_nor_invites_twice_or_the_owner() {
         let made = create(&app, vec![(by_id("friend"), few)]).await.unwrap();
         let theirs = opened(&test, &friend, &[]).await.unwrap();
         let kind = |result: Result<Vec<super::Collaborator>>| result.unwrap_err().kind;
-        assert_eq!(kind(create(&theirs, vec![(by_id("third"), ScopeSet::everything())]).await), Kind::Forbidden);
+        assert_eq!(
+            kind(create(&theirs, vec![(by_id("third"), ScopeSet::everything())]).await),
+            Kind::Forbidden
+        );
         let more = vec![(made[0].id.clone(), vec![Scope::INPUTS_GET])];
         assert_eq!(kind(patch(&theirs, more.clone(), PatchAction::Merge).await), Kind::Forbidden);
         assert_eq!(kind(create(&app, vec![(by_id("friend"), few)]).await), Kind::Conflict);
         assert_eq!(kind(create(&app, vec![(by_id("owner"), few)]).await), Kind::Conflict);
-        assert_eq!(kind(create(&app, vec![(by_id("third"), few), (by_id("nobody"), few)]).await), Kind::NotFound);
+        assert_eq!(
+            kind(create(&app, vec![(by_id("third"), few), (by_id("nobody"), few)]).await),
+            Kind::NotFound
+        );
         assert_eq!(list(&app, Page::default()).await.unwrap().len(), 1, "all or none");
         let patched = patch(&app, more, PatchAction::Merge).await.unwrap();
-        assert!(patched[0].scopes.allows(Scope::INPUTS_GET) && patched[0].scopes.allows(Scope::COLLABORATORS_ADD));
+        assert!(
+            patched[0].scopes.allows(Scope::INPUTS_GET) && patched[0].scopes.allows(Scope::COLLABORATORS_ADD)
+        );
     }
 }

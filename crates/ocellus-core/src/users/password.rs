@@ -120,17 +120,61 @@ fn is_simple(lower: &str) -> bool {
     let mut kinds = chars.clone();
     kinds.sort_unstable();
     kinds.dedup();
-    let step = |by: i64| chars.windows(2).all(|pair| i64::from(u32::from(pair[1])) - i64::from(u32::from(pair[0])) == by);
+    let step = |by: i64| {
+        chars.windows(2).all(|pair| i64::from(u32::from(pair[1])) - i64::from(u32::from(pair[0])) == by)
+    };
     kinds.len() <= 2 || step(1) || step(-1)
 }
 
 /// The beginnings of the passwords most used, without the digits and signs that people put behind them.
 const COMMON: &[&str] = &[
-    "password", "passwort", "passw0rd", "qwerty", "qwertyuiop", "qwertz", "azerty", "asdfghjkl", "zxcvbnm", "letmein",
-    "welcome", "iloveyou", "sunshine", "princess", "football", "baseball", "superman", "batman", "trustno", "dragon",
-    "monkey", "shadow", "master", "michael", "jennifer", "charlie", "starwars", "computer", "whatever", "freedom",
-    "changeme", "administrator", "admin", "login", "secret", "default", "abcd", "abc", "test", "guest", "hello",
-    "qazwsx", "1q2w3e4r", "1qaz2wsx", "q1w2e3r4", "ocellus", "clarifai",
+    "password",
+    "passwort",
+    "passw0rd",
+    "qwerty",
+    "qwertyuiop",
+    "qwertz",
+    "azerty",
+    "asdfghjkl",
+    "zxcvbnm",
+    "letmein",
+    "welcome",
+    "iloveyou",
+    "sunshine",
+    "princess",
+    "football",
+    "baseball",
+    "superman",
+    "batman",
+    "trustno",
+    "dragon",
+    "monkey",
+    "shadow",
+    "master",
+    "michael",
+    "jennifer",
+    "charlie",
+    "starwars",
+    "computer",
+    "whatever",
+    "freedom",
+    "changeme",
+    "administrator",
+    "admin",
+    "login",
+    "secret",
+    "default",
+    "abcd",
+    "abc",
+    "test",
+    "guest",
+    "hello",
+    "qazwsx",
+    "1q2w3e4r",
+    "1qaz2wsx",
+    "q1w2e3r4",
+    "ocellus",
+    "clarifai",
 ];
 
 fn is_common(lower: &str) -> bool {
@@ -158,13 +202,15 @@ pub async fn hash(platform: &Platform, password: String) -> Result<String> {
 }
 
 /// A hash that no password has, so that an unknown address costs as much time as a wrong password.
-const NOBODYS: &str = "$argon2id$v=19$m=19456,t=2,p=1$bm8gb25lIGhhcyB0aGlz$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const NOBODYS: &str =
+    "$argon2id$v=19$m=19456,t=2,p=1$bm8gb25lIGhhcyB0aGlz$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
 /// Whether a password has one of these hashes. With no hash at all the answer is no, after the same time.
 pub async fn matches(platform: &Platform, password: String, hashes: Vec<String>) -> Result<bool> {
     let work = move || {
         let verify = |hash: &str| {
-            PasswordHash::new(hash).is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
+            PasswordHash::new(hash)
+                .is_ok_and(|hash| hasher().verify_password(password.as_bytes(), &hash).is_ok())
         };
         if hashes.is_empty() {
             verify(NOBODYS);
@@ -180,7 +226,10 @@ mod tests {
     use super::*;
 
     fn broken(password: &str) -> String {
-        let owner = Owner { names: vec!["Ada Lovelace".to_owned(), "ada1815".to_owned()], email: "ada.l@example.org".to_owned() };
+        let owner = Owner {
+            names: vec!["Ada Lovelace".to_owned(), "ada1815".to_owned()],
+            email: "ada.l@example.org".to_owned(),
+        };
         check(password, &owner, 8, &[]).text()
     }
 

@@ -35,11 +35,8 @@ pub async fn login(
     address: &str,
 ) -> Result<(User, Session)> {
     let email = email.trim().to_owned();
-    let tries = vec![
-        (PAIR, format!("{email} {address}")),
-        (ADDRESS, address.to_owned()),
-        (ACCOUNT, email.clone()),
-    ];
+    let tries =
+        vec![(PAIR, format!("{email} {address}")), (ADDRESS, address.to_owned()), (ACCOUNT, email.clone())];
     throttle::count(platform, tries.clone()).await?;
     let read = move |tx: &mut store::Tx<'_>| {
         let Some(user) = tx.user_by_email(&email)? else { return Ok::<_, Error>(None) };

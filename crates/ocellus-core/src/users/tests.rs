@@ -1,6 +1,9 @@
 //! Signing up and in, and what strangers can find out.
 
-use super::{Consent, NewUser, UserPatch, check_password, consent, create, get, patch, set_password, signup, verify_email};
+use super::{
+    Consent, NewUser, UserPatch, check_password, consent, create, get, patch, set_password, signup,
+    verify_email,
+};
 use crate::testing::TestPlatform;
 use crate::{AccountCtx, Kind, Page, PatchAction, keys, users};
 
@@ -10,7 +13,11 @@ fn ada() -> NewUser {
     NewUser {
         email: "Ada@Example.org".to_owned(),
         password: GOOD.to_owned(),
-        profile: users::Profile { first_name: "Ada".to_owned(), last_name: "Lovelace".to_owned(), ..Default::default() },
+        profile: users::Profile {
+            first_name: "Ada".to_owned(),
+            last_name: "Lovelace".to_owned(),
+            ..Default::default()
+        },
         consents: vec![Consent::Tos],
         ..NewUser::default()
     }
@@ -32,7 +39,11 @@ async fn a_person_signs_up_and_in_and_the_session_ends_by_itself() {
         assert_ne!(first.secret, second.secret);
         let account = signed_in(&test, &second.secret).await;
         assert_eq!(account.account().id, user.account.id);
-        assert_eq!(keys::list(&account, Page::default(), None).await.unwrap().len(), 0, "sessions are no keys");
+        assert_eq!(
+            keys::list(&account, Page::default(), None).await.unwrap().len(),
+            0,
+            "sessions are no keys"
+        );
         let (_, long) = users::login(platform, "ada@example.org", GOOD, true, "a").await.unwrap();
         test.clock.advance_us(86_400 * 1_000_000);
         assert_eq!(platform.authenticate(&second.secret).await.unwrap_err().kind, Kind::Unauthenticated);
@@ -61,7 +72,8 @@ async fn guessing_is_slowed_down_without_locking_the_owner_out() {
         let platform = &test.platform;
         signup(platform, ada(), "a").await.unwrap();
         for _ in 0..10 {
-            let refused = users::login(platform, "ada@example.org", "wrong", false, "evil").await.unwrap_err();
+            let refused =
+                users::login(platform, "ada@example.org", "wrong", false, "evil").await.unwrap_err();
             assert_eq!(refused.kind, Kind::Unauthenticated);
         }
         let late = users::login(platform, "ADA@example.org", GOOD, false, "evil").await.unwrap_err();
@@ -116,7 +128,7 @@ async fn a_code_from_the_letter_verifies_the_address_once() {
         let moved = patch(&account, moved, PatchAction::Overwrite).await.unwrap();
         assert!(!moved.verified && moved.account.email.as_deref() == Some("ada@new.example"));
         let letter = platform.accounts_config().mailer.letters().pop().unwrap();
-        test.clock.advance_us(super::CODE_US);
+        test.clock.advance_us(super::email::CODE_US);
         assert_eq!(verify_email(platform, &letter.text, "a").await.unwrap_err().kind, Kind::Invalid);
     }
 }
