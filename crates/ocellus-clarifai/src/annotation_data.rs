@@ -123,7 +123,6 @@ fn read_frame(frame: &Frame, field: &str) -> Result<CoreFrame> {
     Ok(CoreFrame {
         id: frame.id.clone(),
         number: info.number,
-        #[expect(deprecated, reason = "older clients count frames so")]
         index: info.index,
         time_ms: info.time,
         regions: regions(&data.regions, &format!("{field}.data.regions"))?,
@@ -195,7 +194,6 @@ impl ToWire<'_> {
             frame_info: Some(FrameInfo {
                 time: frame.time_ms,
                 number: frame.number,
-                #[expect(deprecated, reason = "older clients count frames so")]
                 index: frame.index,
             }),
             data: Some(Data {

@@ -35,7 +35,6 @@ pub async fn run(cx: &Cx, app: &AppCtx, search: Search, page: Page) -> Result<Mu
 }
 
 /// What a search asks of annotations themselves; the rest it asks of their inputs.
-#[expect(deprecated, reason = "older clients name the worker so")]
 fn terms(app: &AppCtx, search: &Search) -> Result<Vec<AnnotationTerm>> {
     let filters = search.query.iter().flat_map(|query| &query.filters);
     let of_annotations = filters.filter_map(|filter| Some((filter.negate, filter.annotation.as_ref()?)));
@@ -57,7 +56,6 @@ fn terms(app: &AppCtx, search: &Search) -> Result<Vec<AnnotationTerm>> {
 }
 
 /// An input about which nothing was said has an empty annotation of the whole of it, with the input's id.
-#[expect(deprecated, reason = "older clients look for the worker there")]
 fn to_wire(cx: &Cx, app: &AppCtx, hit: &AnnotationHit) -> Hit {
     let annotation = match &hit.annotation {
         Some(annotation) => annotations::to_wire(cx, app, annotation),

@@ -157,7 +157,6 @@ pub fn own_name(app: &AppCtx, user_id: String) -> String {
     if user_id == "me" { app.caller().account_id.clone() } else { user_id }
 }
 
-#[expect(deprecated, reason = "older clients name the worker so")]
 fn read(app: &AppCtx, wire: Annotation, field: &str) -> Result<NewAnnotation> {
     let (mut user_id, mut model, mut workflow) =
         (wire.user_id, wire.model_version_id, wire.workflow_version_id);
@@ -262,7 +261,6 @@ fn model_version(worker: Option<&Worker>) -> Option<String> {
 }
 
 /// An annotation as clients see it.
-#[expect(deprecated, reason = "older clients look for the worker there")]
 pub fn to_wire(cx: &Cx, app: &AppCtx, annotation: &CoreAnnotation) -> Annotation {
     let by = match (annotation.model_version_id.is_empty(), annotation.workflow_version_id.is_empty()) {
         (true, true) => CoreWorker::Person(annotation.account_id.clone()),

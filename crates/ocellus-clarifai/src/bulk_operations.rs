@@ -111,7 +111,6 @@ fn filters(search: Search) -> Result<Vec<CoreFilter>> {
 }
 
 /// Reads filters of annotations: by input, worker, status, task and concepts. All must hold, so of each kind one is taken.
-#[expect(deprecated, reason = "older clients name the worker so")]
 pub fn annotation_source(app: &AppCtx, search: Search) -> Result<AnnotationSource> {
     let query = search.query.unwrap_or_default();
     let field = format!("{FIELD}.annotation_search.query");

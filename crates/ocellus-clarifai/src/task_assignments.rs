@@ -31,7 +31,6 @@ pub async fn list_next_task_assignments(
     Ok(MultiInputResponse { status: status::success(), inputs, ..Default::default() })
 }
 
-#[expect(deprecated, reason = "older clients hand in work by its input")]
 fn action(app: &AppCtx, req: PutTaskAssignmentsRequest) -> Result<Action> {
     use PutTaskAssignmentsRequestAction as Wanted;
     let (ids, worker_ids) = config(app, req.action_config)?;

@@ -34,7 +34,6 @@ pub async fn get_task(cx: Cx, req: GetTaskRequest) -> Result<SingleTaskResponse>
     Ok(SingleTaskResponse { status: status::success(), task: Some(task) })
 }
 
-#[expect(deprecated, reason = "older clients name workers so")]
 pub async fn list_tasks(cx: Cx, req: ListTasksRequest) -> Result<MultiTaskResponse> {
     let app = cx.app(req.user_app_id).await?;
     let of_models = |set: &WorkerIdSet| !set.model_id.is_empty() || !set.workflow_id.is_empty();
@@ -102,7 +101,6 @@ fn counts(app: &AppCtx, req: GetTaskCountRequest, found: &[Counts]) -> SingleTas
     SingleTaskCountResponse { status: status::success(), app_id, task_id: req.task_id, counts }
 }
 
-#[expect(deprecated, reason = "older clients look for the user there")]
 fn count(counts: &Counts) -> TaskStatusCountPerUser {
     let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     let user_id = match &counts.worker {
@@ -219,7 +217,6 @@ fn patch(app: &AppCtx, task: Task) -> Result<(String, JsonMap)> {
     Ok((id, doc.into_iter().filter(|(name, _)| wanted(name)).collect()))
 }
 
-#[expect(deprecated, reason = "older clients name workers so")]
 fn workers(app: &AppCtx, worker: &TaskWorker) -> Result<Vec<String>> {
     let mut ids: Vec<String> = Vec::new();
     let auto = worker.r#type == WorkerType::WorkerAuto as i32
@@ -252,7 +249,6 @@ fn unique(app: &AppCtx, ids: Vec<String>) -> Vec<String> {
     found
 }
 
-#[expect(deprecated, reason = "older clients name reviewers so")]
 fn reviewers(app: &AppCtx, review: &TaskReview) -> Vec<String> {
     let users = review.users.iter().map(|user| user.id.clone());
     unique(app, users.chain(review.user_ids.iter().cloned()).collect())
@@ -290,7 +286,6 @@ fn source(source: &TaskInputSource) -> Result<InputSource> {
     }
 }
 
-#[expect(deprecated, reason = "older clients set thresholds so")]
 fn review(review: &TaskReview) -> Result<Review> {
     match ReviewKind::try_from(review.strategy) {
         Ok(ReviewKind::None | ReviewKind::NotSet) => Ok(Review::None),
@@ -322,7 +317,6 @@ fn kind(task_type: i32) -> TaskKind {
     }
 }
 
-#[expect(deprecated, reason = "older clients name concepts so")]
 fn concepts(task: &Task) -> Vec<CoreConcept> {
     let full = task.concepts.iter().filter_map(|concept| concept.concept.as_ref());
     let full: Vec<_> =
@@ -355,7 +349,6 @@ fn status_code(status: TaskStatus) -> Code {
 }
 
 /// A task as clients see it.
-#[expect(deprecated, reason = "older clients look for users and concepts there")]
 pub fn to_wire(cx: &Cx, app: &AppCtx, task: &Stored<CoreTask>) -> Task {
     let doc = &task.doc;
     let (r#type, id) = match &doc.source {
@@ -396,7 +389,6 @@ pub fn to_wire(cx: &Cx, app: &AppCtx, task: &Stored<CoreTask>) -> Task {
     }
 }
 
-#[expect(deprecated, reason = "older clients look for users there")]
 fn wire_worker(task: &CoreTask) -> TaskWorker {
     use crate::pb::task_worker_partitioned_strategy_info::TaskWorkerPartitionedStrategy as How;
     let (strategy, strategy_info) = match &task.strategy {
@@ -428,7 +420,6 @@ fn user(id: &String) -> User {
     User { id: id.clone(), ..Default::default() }
 }
 
-#[expect(deprecated, reason = "older clients look for users there")]
 fn wire_review(task: &CoreTask) -> TaskReview {
     let (strategy, strategy_info) = match task.review {
         Review::None => (ReviewKind::None, None),
