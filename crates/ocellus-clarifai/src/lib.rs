@@ -18,6 +18,7 @@ mod auth;
 mod call;
 mod collaborators;
 mod collectors;
+mod concept_references;
 mod concepts;
 mod dataset_exports;
 mod dataset_versions;

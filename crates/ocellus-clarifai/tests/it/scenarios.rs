@@ -62,6 +62,7 @@ scenarios! {
     collectors = "25-collectors.txt";
     apps_found_and_renamed = "26-apps-found-and-renamed.txt";
     duplications = "27-duplications.txt";
+    concept_references = "28-concept-references.txt";
     datasets = "40-datasets.txt";
     dataset_inputs = "41-dataset-inputs.txt";
     dataset_versions = "42-dataset-versions.txt";
