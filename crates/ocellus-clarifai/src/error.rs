@@ -75,11 +75,14 @@ fn wire(kind: Kind, about: Option<&Resource>) -> (Code, Http) {
         (Kind::Unauthenticated, Some(R::Account(_))) => (Code::ConnCredentialsInvalid, Http::UNAUTHORIZED),
         (Kind::Unauthenticated, _) => (Code::ConnKeyInvalid, Http::UNAUTHORIZED),
         (Kind::Forbidden, Some(R::Url(_))) => (Code::InputInvalidUrl, Http::BAD_REQUEST),
+        (Kind::Forbidden, Some(R::Other("task", _))) => (Code::TaskPermissionDenied, Http::FORBIDDEN),
         (Kind::Forbidden, Some(R::Other("signup", _))) => (Code::SignupFlagged, Http::FORBIDDEN),
         (Kind::Forbidden, _) => (Code::ConnInsufficientScopes, Http::FORBIDDEN),
         (Kind::NotFound, Some(R::Url(_))) => (Code::InputFailed, Http::BAD_REQUEST),
         (Kind::NotFound, _) => (Code::ConnDoesNotExist, Http::NOT_FOUND),
         (Kind::Conflict, Some(R::Input(_) | R::Url(_))) => (Code::InputDuplicate, Http::BAD_REQUEST),
+        (Kind::Conflict, Some(R::Annotation(_))) => (Code::AnnotationInvalidArgument, Http::BAD_REQUEST),
+        (Kind::Conflict, Some(R::Other("task", _))) => (Code::TaskConflict, Http::CONFLICT),
         (Kind::Conflict, Some(R::Concept(_))) => (Code::ConceptsInvalidRequest, Http::BAD_REQUEST),
         (Kind::Conflict, Some(R::Model(_) | R::ModelVersion(_))) => {
             (Code::ModelInvalidArgument, Http::BAD_REQUEST)
@@ -96,6 +99,7 @@ fn wire(kind: Kind, about: Option<&Resource>) -> (Code, Http) {
         (Kind::Unsupported, Some(R::Model(_) | R::ModelVersion(_))) => {
             (Code::ModelInvalidRequest, Http::BAD_REQUEST)
         }
+        (Kind::Unsupported, Some(R::Other("task", _))) => (Code::TaskNotImplemented, Http::NOT_IMPLEMENTED),
         (Kind::Unsupported, _) => (Code::NotImplemented, Http::NOT_IMPLEMENTED),
         (Kind::Exhausted, _) => (Code::ConnThrottled, Http::TOO_MANY_REQUESTS),
         (Kind::Unavailable, Some(R::Model(_) | R::ModelVersion(_))) => {
@@ -119,6 +123,8 @@ fn invalid_field(field: &str) -> (Code, Http) {
             (Code::ModelInvalidArgument, Http::BAD_REQUEST)
         }
         "inputs" => (Code::InputInvalidArgument, Http::BAD_REQUEST),
+        "annotations" => (Code::AnnotationInvalidArgument, Http::BAD_REQUEST),
+        "bulk_operations" => (Code::BulkOperationInvalidRequest, Http::BAD_REQUEST),
         "concepts" => (Code::ConceptsInvalidRequest, Http::BAD_REQUEST),
         "password" => (Code::PasswordValidationFailed, Http::BAD_REQUEST),
         "query" | "searches" => (Code::SearchInvalidRequest, Http::BAD_REQUEST),

@@ -62,11 +62,21 @@ scenarios! {
     collectors = "25-collectors.txt";
     apps_found_and_renamed = "26-apps-found-and-renamed.txt";
     duplications = "27-duplications.txt";
-    concept_references = "28-concept-references.txt";
+    annotations = "30-annotations.txt";
+    annotations_what_goes_wrong = "31-annotations-what-goes-wrong.txt";
+    annotation_workers_and_status = "32-annotation-workers-and-status.txt";
+    annotation_tracks = "33-annotation-tracks.txt";
+    tasks = "34-tasks.txt";
+    label_orders_and_annotation_filters = "35-label-orders-and-annotation-filters.txt";
+    bulk_operations = "36-bulk-operations.txt";
+    annotation_searches = "37-annotation-searches.txt";
     datasets = "40-datasets.txt";
     dataset_inputs = "41-dataset-inputs.txt";
     dataset_versions = "42-dataset-versions.txt";
     dataset_exports = "43-dataset-exports.txt";
+    videos = "50-videos.txt";
+    text_and_audio = "51-text-and-audio.txt";
+    uploads = "52-uploads.txt";
     signing_up_and_in = "60-signing-up-and-in.txt";
     users = "61-users.txt";
     my_scopes = "62-my-scopes.txt";
@@ -74,6 +84,12 @@ scenarios! {
     collaborators = "64-collaborators.txt";
     audit_log = "65-audit-log.txt";
     bootstrap_scripts = "66-bootstrap-scripts.txt";
+    concept_languages = "75-concept-languages.txt";
+    concept_relations = "76-concept-relations.txt";
+    concept_counts = "77-concept-counts.txt";
+    saved_searches = "78-saved-searches.txt";
+    searches_by_text_time_and_state = "79-searches-by-text-time-and-state.txt";
+    saved_things_of_others = "80-saved-things-of-others.txt";
 }
 
 #[test]
