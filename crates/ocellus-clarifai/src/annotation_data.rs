@@ -191,11 +191,7 @@ impl ToWire<'_> {
     fn frame(&self, frame: &CoreFrame) -> Frame {
         Frame {
             id: frame.id.clone(),
-            frame_info: Some(FrameInfo {
-                time: frame.time_ms,
-                number: frame.number,
-                index: frame.index,
-            }),
+            frame_info: Some(FrameInfo { time: frame.time_ms, number: frame.number, index: frame.index }),
             data: Some(Data {
                 concepts: self.concepts(&frame.concepts),
                 regions: self.regions(&frame.regions),
@@ -218,18 +214,18 @@ impl ToWire<'_> {
 }
 
 fn region_info(shape: &Shape) -> RegionInfo {
-    let wire_point = |at: &CorePoint| Point {
-        row: at.row,
-        col: at.col,
-        z: at.z,
-        visibility: i32::from(at.visibility),
-    };
+    let wire_point =
+        |at: &CorePoint| Point { row: at.row, col: at.col, z: at.z, visibility: i32::from(at.visibility) };
     let wire_points = |list: &[CorePoint]| list.iter().map(wire_point).collect::<Vec<_>>();
     let mut info = RegionInfo::default();
     match shape {
         Shape::Box(b) => {
-            info.bounding_box =
-                Some(BoundingBox { top_row: b.top, left_col: b.left, bottom_row: b.bottom, right_col: b.right });
+            info.bounding_box = Some(BoundingBox {
+                top_row: b.top,
+                left_col: b.left,
+                bottom_row: b.bottom,
+                right_col: b.right,
+            });
         }
         Shape::Polygon { points } => info.polygon = Some(Polygon { points: wire_points(points) }),
         Shape::Point(at) => info.point = Some(wire_point(at)),
@@ -238,8 +234,7 @@ fn region_info(shape: &Shape) -> RegionInfo {
             // What was stored was checked to be base64.
             let bytes = STANDARD.decode(base64).unwrap_or_default();
             let image = Image { url: url.clone(), base64: bytes.into(), ..Default::default() };
-            let color =
-                (!color.is_empty()).then(|| Color { raw_hex: color.clone(), ..Default::default() });
+            let color = (!color.is_empty()).then(|| Color { raw_hex: color.clone(), ..Default::default() });
             info.mask = Some(Mask { image: Some(image), color });
         }
         Shape::Span(span) => {

@@ -41,7 +41,8 @@ fn terms(app: &AppCtx, search: &Search) -> Result<Vec<AnnotationTerm>> {
     of_annotations
         .map(|(negate, wanted)| {
             let status = wanted.status.as_ref().filter(|status| status.code != 0);
-            let statuses = status.map(|status| annotations::read_status(status.code, "searches.query.filters"));
+            let statuses =
+                status.map(|status| annotations::read_status(status.code, "searches.query.filters"));
             let concepts = wanted.data.iter().flat_map(|data| &data.concepts);
             Ok(AnnotationTerm {
                 negate,

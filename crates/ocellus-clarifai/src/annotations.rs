@@ -51,7 +51,8 @@ pub async fn post_annotations(cx: Cx, req: PostAnnotationsRequest) -> Result<Mul
             Err(error) => Annotation { status: Some(item_status(&cx, &error)), ..echo },
         })
         .collect();
-    let good: Vec<Code> = CoreStatus::ALL.into_iter().filter(|s| *s != CoreStatus::Failed).map(code).collect();
+    let good: Vec<Code> =
+        CoreStatus::ALL.into_iter().filter(|s| *s != CoreStatus::Failed).map(code).collect();
     let status = status::of_items(cx.era, annotations.iter().map(|a| a.status.as_ref()), &good);
     Ok(MultiAnnotationResponse { status: Some(status), annotations })
 }

@@ -2,9 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use ocellus_core::bulk::{
-    self, AnnotationSource, Bulk, BulkConcept, BulkState, Change, NewBulk, Targets,
-};
+use ocellus_core::bulk::{self, AnnotationSource, Bulk, BulkConcept, BulkState, Change, NewBulk, Targets};
 use ocellus_core::search::Filter as CoreFilter;
 use ocellus_core::{AppCtx, Error, Page, Result};
 use prost::Message;
@@ -38,7 +36,10 @@ pub async fn list_bulk_operations(
     Ok(many(&cx, &app, &found))
 }
 
-pub async fn get_bulk_operation(cx: Cx, req: GetBulkOperationRequest) -> Result<SingleBulkOperationsResponse> {
+pub async fn get_bulk_operation(
+    cx: Cx,
+    req: GetBulkOperationRequest,
+) -> Result<SingleBulkOperationsResponse> {
     let app = cx.app(req.user_app_id).await?;
     let found = bulk::get(&app, &req.id).await?;
     let bulk_operation = Some(to_wire(&cx, &app, &found));
@@ -128,7 +129,10 @@ pub fn annotation_source(app: &AppCtx, search: Search) -> Result<AnnotationSourc
     }
     for filter in query.filters {
         if filter.negate || filter.input.is_some() || filter.last_updated_time_range.is_some() {
-            return Err(Error::invalid(format!("{field}.filters"), "must be of annotations, and not negated"));
+            return Err(Error::invalid(
+                format!("{field}.filters"),
+                "must be of annotations, and not negated",
+            ));
         }
         let wanted = filter.annotation.unwrap_or_default();
         only(&mut source.input_ids, wanted.input_id, "input_id")?;

@@ -90,7 +90,8 @@ pub async fn get_task_annotation_count(cx: Cx, req: GetTaskCountRequest) -> Resu
 
 fn counts(app: &AppCtx, req: GetTaskCountRequest, found: &[Counts]) -> SingleTaskCountResponse {
     use ocellus_core::annotations::Worker as By;
-    let all = req.user_ids.is_empty() && req.model_version_ids.is_empty() && req.workflow_version_ids.is_empty();
+    let all =
+        req.user_ids.is_empty() && req.model_version_ids.is_empty() && req.workflow_version_ids.is_empty();
     let wanted = |counts: &&Counts| match &counts.worker {
         By::Person(id) => all || req.user_ids.contains(id),
         By::Model(id) => all || req.model_version_ids.contains(id),
@@ -105,7 +106,9 @@ fn count(counts: &Counts) -> TaskStatusCountPerUser {
     let number = |n: u64| u32::try_from(n).unwrap_or(u32::MAX);
     let user_id = match &counts.worker {
         ocellus_core::annotations::Worker::Person(id) => id.clone(),
-        ocellus_core::annotations::Worker::Model(_) | ocellus_core::annotations::Worker::Workflow(_) => String::new(),
+        ocellus_core::annotations::Worker::Model(_) | ocellus_core::annotations::Worker::Workflow(_) => {
+            String::new()
+        }
     };
     TaskStatusCountPerUser {
         user_id,
@@ -180,7 +183,12 @@ pub fn read(app: &AppCtx, task: Task) -> Result<New<CoreTask>> {
         kind: kind(task.r#type),
         name: task.name,
         description: task.description,
-        status: task.status.filter(|s| s.code != 0).map(|s| read_status(s.code)).transpose()?.unwrap_or_default(),
+        status: task
+            .status
+            .filter(|s| s.code != 0)
+            .map(|s| read_status(s.code))
+            .transpose()?
+            .unwrap_or_default(),
         priority: u8::try_from(task.priority).unwrap_or_default(),
         label_order_id: task.label_order_id,
         sample_ms: task.sample_ms,
@@ -226,7 +234,9 @@ fn workers(app: &AppCtx, worker: &TaskWorker) -> Result<Vec<String>> {
         match &named.worker {
             Some(AnyWorker::User(user)) => ids.push(user.id.clone()),
             Some(AnyWorker::Model(_) | AnyWorker::Workflow(_)) => {
-                return Err(unsupported("labelling by models and workflows is not implemented by this server"));
+                return Err(unsupported(
+                    "labelling by models and workflows is not implemented by this server",
+                ));
             }
             None => {}
         }
@@ -260,7 +270,9 @@ fn strategy(worker: &TaskWorker) -> Result<Strategy> {
         Ok(StrategyKind::Full) => Ok(Strategy::Full),
         Ok(StrategyKind::Dynamic) => Ok(Strategy::Dynamic),
         Ok(StrategyKind::Partitioned | StrategyKind::WorkerStrategyNotSet) => {
-            let Some(StrategyInfo::PartitionedStrategyInfo(info)) = info else { return Ok(Strategy::default()) };
+            let Some(StrategyInfo::PartitionedStrategyInfo(info)) = info else {
+                return Ok(Strategy::default());
+            };
             let weights: BTreeMap<String, f64> = info
                 .weights
                 .map(documents::from_struct)
@@ -322,7 +334,9 @@ fn concepts(task: &Task) -> Vec<CoreConcept> {
     let full: Vec<_> =
         full.map(|concept| CoreConcept { id: concept.id.clone(), name: concept.name.clone() }).collect();
     match full.is_empty() {
-        true => task.concept_ids.iter().map(|id| CoreConcept { id: id.clone(), name: String::new() }).collect(),
+        true => {
+            task.concept_ids.iter().map(|id| CoreConcept { id: id.clone(), name: String::new() }).collect()
+        }
         false => full,
     }
 }
@@ -358,7 +372,12 @@ pub fn to_wire(cx: &Cx, app: &AppCtx, task: &Stored<CoreTask>) -> Task {
         InputSource::Search(id) => (SourceType::SavedSearch, id.clone()),
     };
     let concept = |concept: &CoreConcept| TaskConcept {
-        concept: Some(Concept { id: concept.id.clone(), name: concept.name.clone(), value: 1.0, ..Default::default() }),
+        concept: Some(Concept {
+            id: concept.id.clone(),
+            name: concept.name.clone(),
+            value: 1.0,
+            ..Default::default()
+        }),
         ..Default::default()
     };
     Task {

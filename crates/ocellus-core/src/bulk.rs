@@ -137,7 +137,8 @@ impl Change {
                 if concepts.is_empty() {
                     return Err(Error::invalid(format!("{field}.concepts"), "must not be empty"));
                 }
-                let check = |c: &BulkConcept| crate::inputs::labels::check(&c.label(), &format!("{field}.concepts"));
+                let check =
+                    |c: &BulkConcept| crate::inputs::labels::check(&c.label(), &format!("{field}.concepts"));
                 concepts.iter().try_for_each(check)
             }
             Self::OverwriteGeo { geo } => geo.check(&format!("{field}.geo")).map(|_| ()),

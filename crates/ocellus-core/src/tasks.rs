@@ -11,8 +11,8 @@ mod tests;
 use std::collections::BTreeMap;
 
 pub use assign::{Action, Assignment, AssignmentStatus, PORTION, put};
-pub(crate) use create::{insert, prepare};
 pub use create::{TaskListing, create, delete, get, list, patch};
+pub(crate) use create::{insert, prepare};
 pub use metrics::{Counts, Metrics, annotation_counts, input_counts, metrics};
 use serde::{Deserialize, Serialize};
 
@@ -168,7 +168,10 @@ impl Document for Task {
         let lists = [(self.workers.len(), "worker.workers"), (self.reviewers.len(), "review.users")];
         for (n, field) in lists.into_iter().chain([(self.concepts.len(), "concepts")]) {
             if n > MAX_LIST {
-                return Err(Error::invalid(format!("tasks.{field}"), format!("must hold at most {MAX_LIST}")));
+                return Err(Error::invalid(
+                    format!("tasks.{field}"),
+                    format!("must hold at most {MAX_LIST}"),
+                ));
             }
         }
         if self.workers.is_empty() {
@@ -224,8 +227,7 @@ impl Task {
         }
         if labelers > 1 && matches!(self.kind, TaskKind::Boxes | TaskKind::Polygons) {
             let message = "consensus of several labelers is only built for classification";
-            return Err(Error::unsupported(message)
-                .about(crate::Resource::Other(Self::NOUN, String::new())));
+            return Err(Error::unsupported(message).about(crate::Resource::Other(Self::NOUN, String::new())));
         }
         Ok(())
     }

@@ -48,9 +48,11 @@ pub async fn create(app: &AppCtx, new: Vec<NewAnnotation>) -> Result<Vec<Result<
                 },
             });
         }
-        let rows: Vec<store::Annotation> = results.iter().filter_map(|row| row.as_ref().ok()).cloned().collect();
+        let rows: Vec<store::Annotation> =
+            results.iter().filter_map(|row| row.as_ref().ok()).cloned().collect();
         let mut made = read_rows(tx, &by.app_uid, rows)?.into_iter();
-        let missing = || Error::internal(anyhow::anyhow!("an annotation was gone right after it was written"));
+        let missing =
+            || Error::internal(anyhow::anyhow!("an annotation was gone right after it was written"));
         Ok::<_, Error>(
             results.into_iter().map(|result| result.and_then(|_| made.next().ok_or_else(missing))).collect(),
         )
@@ -245,7 +247,8 @@ pub async fn delete(app: &AppCtx, ids: &[String], input_ids: &[String]) -> Resul
         }
         for (idx, id) in ids.iter().enumerate() {
             let row = tx.annotation(&uid, id)?;
-            let fits = |row: &store::Annotation| input_ids.get(idx).is_none_or(|input| *input == row.input_id);
+            let fits =
+                |row: &store::Annotation| input_ids.get(idx).is_none_or(|input| *input == row.input_id);
             row.filter(fits).ok_or_else(|| Error::not_found(Resource::Annotation(id.clone())))?;
         }
         tx.delete_annotations(&uid, &ids)?;

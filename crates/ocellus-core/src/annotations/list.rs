@@ -209,8 +209,7 @@ pub async fn frames(app: &AppCtx, listing: FrameListing) -> Result<Vec<Annotatio
     let mut kept = Vec::new();
     for annotation in found {
         let Some(frame) = annotation.data.frames.first() else { continue };
-        let of_track =
-            |id: &String| listing.track_ids.is_empty() || listing.track_ids.contains(id);
+        let of_track = |id: &String| listing.track_ids.is_empty() || listing.track_ids.contains(id);
         let fits = match annotation.data.all_regions().next() {
             Some(region) => {
                 of_track(&region.track_id)

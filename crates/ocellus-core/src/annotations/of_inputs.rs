@@ -118,7 +118,12 @@ pub(crate) fn change_concepts(
         }
         None => {
             let data = Data { concepts: given, ..Data::default() };
-            save(tx, &mut fresh(by, input_id, true), &AnnotationDoc { data, ..AnnotationDoc::default() }, true)
+            save(
+                tx,
+                &mut fresh(by, input_id, true),
+                &AnnotationDoc { data, ..AnnotationDoc::default() },
+                true,
+            )
         }
     }
 }
@@ -126,8 +131,7 @@ pub(crate) fn change_concepts(
 fn overwrite_own(tx: &store::Tx<'_>, by: &Labeller, input_id: &str, given: Vec<Said>) -> Result<()> {
     let own = shown(tx, by, input_id)?.into_iter().find(|(row, _)| is_own(by, row));
     let is_new = own.is_none();
-    let (mut row, mut doc) =
-        own.unwrap_or_else(|| (fresh(by, input_id, true), AnnotationDoc::default()));
+    let (mut row, mut doc) = own.unwrap_or_else(|| (fresh(by, input_id, true), AnnotationDoc::default()));
     // Labels keep their places while they stay, and these are to stand as they are given.
     tx.delete_labels_of_annotation::<&str>(&row.app_uid, &row.id, &[])?;
     (row.modified_at_us, row.modified_by) = (by.now_us, by.changed_by());

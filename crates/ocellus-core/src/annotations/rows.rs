@@ -54,11 +54,8 @@ pub(crate) fn read_rows(
         })?;
     }
     let ids: Vec<String> = ids.into_iter().collect();
-    let names: HashMap<String, String> = tx
-        .concepts_by_ids(app_uid, &ids)?
-        .into_iter()
-        .map(|concept| (concept.id, concept.name))
-        .collect();
+    let names: HashMap<String, String> =
+        tx.concepts_by_ids(app_uid, &ids)?.into_iter().map(|concept| (concept.id, concept.name)).collect();
     for annotation in &mut found {
         annotation.data.each_said(|said| {
             said.name = names.get(&said.concept_id).unwrap_or(&said.concept_id).clone();

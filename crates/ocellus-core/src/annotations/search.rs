@@ -99,7 +99,8 @@ pub async fn search(
                 found.push(AnnotationHit { score: hit.score, input: hit.input, annotation: None });
                 continue;
             }
-            let fits = |annotation: &Annotation| terms.iter().all(|term| term.holds(annotation) != term.negate);
+            let fits =
+                |annotation: &Annotation| terms.iter().all(|term| term.holds(annotation) != term.negate);
             let hit_of = |annotation| AnnotationHit {
                 score: hit.score,
                 input: hit.input.clone(),

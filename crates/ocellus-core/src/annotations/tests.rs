@@ -146,7 +146,8 @@ async fn only_annotations_by_people_that_count_show_in_the_input() {
     for test in TestPlatform::all().await {
         let app = test.app().await;
         inputs::create(&app, vec![text("a", &[])]).await.unwrap();
-        let pending = NewAnnotation { status: Some(Status::Pending), ..new("p", "a", concepts(&[("x", 1.0)])) };
+        let pending =
+            NewAnnotation { status: Some(Status::Pending), ..new("p", "a", concepts(&[("x", 1.0)])) };
         add(&app, pending).await;
         let model = NewAnnotation { model_version_id: "m".into(), ..new("m", "a", concepts(&[("y", 1.0)])) };
         add(&app, model).await;
@@ -182,7 +183,8 @@ async fn each_annotation_of_a_call_is_accepted_or_refused_on_its_own() {
         let point = |row: f32, col: f32| Point { row, col, ..Point::default() };
         let span = |start: u32, end: u32| shape(Shape::Span(Span { start, end, raw: String::new() }));
         let triangle = vec![point(0.0, 0.0), point(1.0, 0.0), point(0.5, 1.0)];
-        let mask = |base64: &str| Shape::Mask { base64: base64.into(), url: String::new(), color: String::new() };
+        let mask =
+            |base64: &str| Shape::Mask { base64: base64.into(), url: String::new(), color: String::new() };
         let upside_down = CropBox { top: 0.9, left: 0.0, bottom: 0.1, right: 1.0 };
         let batch = vec![
             new("ok", "a", concepts(&[("x", 1.0)])),
@@ -212,8 +214,8 @@ async fn each_annotation_of_a_call_is_accepted_or_refused_on_its_own() {
             })
             .collect();
         let expected = [
-            "ok", "Conflict", "Conflict", "NotFound", "Invalid", "Invalid", "Invalid", "Invalid", "g", "Invalid",
-            "i", "Invalid", "Invalid", "Invalid", "NotFound",
+            "ok", "Conflict", "Conflict", "NotFound", "Invalid", "Invalid", "Invalid", "Invalid", "g",
+            "Invalid", "i", "Invalid", "Invalid", "Invalid", "NotFound",
         ];
         assert_eq!(verdicts, expected);
     }

@@ -10,8 +10,13 @@ use crate::inputs::{InputPatch, patch};
 use crate::jobs::{JobCtx, JobKind, Outcome};
 use crate::{Error, GeoPoint, PatchAction, Result, annotations, datasets};
 
-pub(crate) const KIND: JobKind =
-    JobKind { name: "bulk_operation", max_attempts: 5, run: |cx| run(cx).boxed(), begin: None, give_up: None };
+pub(crate) const KIND: JobKind = JobKind {
+    name: "bulk_operation",
+    max_attempts: 5,
+    run: |cx| run(cx).boxed(),
+    begin: None,
+    give_up: None,
+};
 
 /// All of a portion is its effect, so that it happens once.
 async fn run(cx: JobCtx) -> Result<Outcome> {

@@ -116,7 +116,9 @@ pub(super) async fn ids(app: &AppCtx, targets: &Targets) -> Result<Vec<String>> 
                     let rows = tx.annotations_page(&uid, &query)?;
                     let n_rows = rows.len() as i64;
                     let found = read_rows(tx, &uid, rows)?;
-                    ids.extend(found.into_iter().filter(|found| source.speaks_of(found)).map(|found| found.id));
+                    ids.extend(
+                        found.into_iter().filter(|found| source.speaks_of(found)).map(|found| found.id),
+                    );
                     query.offset += BATCH;
                     if n_rows < BATCH {
                         return Ok(ids);
@@ -153,7 +155,12 @@ pub(super) fn portions(
     parts
 }
 
-fn cut(ids: &[String], dataset_id: Option<&String>, of_annotations: bool, now_us: i64) -> Vec<store::JobPart> {
+fn cut(
+    ids: &[String],
+    dataset_id: Option<&String>,
+    of_annotations: bool,
+    now_us: i64,
+) -> Vec<store::JobPart> {
     ids.chunks(PORTION)
         .map(|chunk| {
             let mut part = store::JobPart::new("", now_us);

@@ -105,7 +105,9 @@ async fn a_split_puts_each_input_into_one_dataset_in_the_given_shares() {
         let app = app_with_inputs(&test).await;
         for id in ["train", "test"] {
             let doc = datasets::Dataset::default();
-            datasets::create(&app, vec![crate::resources::New { id: Some(id.to_owned()), doc }]).await.unwrap();
+            datasets::create(&app, vec![crate::resources::New { id: Some(id.to_owned()), doc }])
+                .await
+                .unwrap();
         }
         let splits = vec![("train".to_owned(), 80), ("test".to_owned(), 20)];
         done(&test, &app, Targets::Search(vec![]), Change::SplitIntoDatasets { splits }).await;

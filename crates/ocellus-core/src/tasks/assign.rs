@@ -385,7 +385,8 @@ impl Queue<'_, '_> {
             .filter_map(|row| inputs.get(&row.input_id).cloned().map(|input| (row, input)))
             .map(|(row, input)| {
                 let status = AssignmentStatus::from_name(&row.status);
-                let corrupt = || store::Error::Corrupt { table: "task_assignments".to_owned(), id: row.id.clone() };
+                let corrupt =
+                    || store::Error::Corrupt { table: "task_assignments".to_owned(), id: row.id.clone() };
                 Ok(Assignment {
                     status: status.ok_or_else(corrupt)?,
                     id: row.id,

@@ -74,7 +74,8 @@ pub(super) fn read_doc(row: &store::Resource) -> Result<Task> {
 pub(crate) fn insert(tx: &store::Tx<'_>, by: &Labeller, row: &store::Resource) -> Result<()> {
     let mut row = row.clone();
     let mut task = read_doc(&row)?;
-    for (people, field) in [(&task.workers, "tasks.worker.workers"), (&task.reviewers, "tasks.review.users")] {
+    for (people, field) in [(&task.workers, "tasks.worker.workers"), (&task.reviewers, "tasks.review.users")]
+    {
         for user_id in people {
             if tx.account(user_id)?.is_none() {
                 return Err(Error::invalid(field, format!("must be users: there is no '{user_id}'")));
@@ -136,7 +137,8 @@ pub struct TaskListing {
 
 /// A page of tasks in order of creation.
 pub async fn list(app: &AppCtx, listing: TaskListing, page: Page) -> Result<Vec<Stored<Task>>> {
-    let any = |wanted: &[String], have: &[String]| wanted.is_empty() || wanted.iter().any(|id| have.contains(id));
+    let any =
+        |wanted: &[String], have: &[String]| wanted.is_empty() || wanted.iter().any(|id| have.contains(id));
     let fits = move |task: &Stored<Task>| {
         let order = &task.doc.label_order_id;
         (listing.ids.is_empty() || listing.ids.contains(&task.id))
@@ -167,7 +169,9 @@ pub async fn patch(
             Strategy::Partitioned { .. } | Strategy::Full => &["strategy", "source", "filled_to", "workers"],
         };
         let now = write_doc(&task.doc)?;
-        if let Some(field) = fixed.iter().find(|field| patch.get(**field).is_some_and(|new| now.get(**field) != Some(new))) {
+        if let Some(field) =
+            fixed.iter().find(|field| patch.get(**field).is_some_and(|new| now.get(**field) != Some(new)))
+        {
             let message = format!("{field} of a task cannot be changed; make another task");
             return Err(Error::conflict(Resource::Other(Task::NOUN, id.clone()), message));
         }

@@ -75,8 +75,11 @@ pub(super) fn step(tx: &store::Tx<'_>, by: &Labeller, task_id: &str, task: &mut 
             (rows.into_iter().map(|row| row.input_id).collect(), next)
         }
         InputSource::All | InputSource::Search(_) => {
-            let query =
-                store::InputQuery { after_seq: Some(after_seq), limit: BATCH, ..store::InputQuery::default() };
+            let query = store::InputQuery {
+                after_seq: Some(after_seq),
+                limit: BATCH,
+                ..store::InputQuery::default()
+            };
             let rows = tx.inputs_page(&by.app_uid, &query)?;
             let next = (rows.len() as i64 == BATCH).then(|| rows.last().map(|row| row.seq)).flatten();
             (rows.into_iter().map(|row| row.id).collect(), next)

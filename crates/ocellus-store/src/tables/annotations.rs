@@ -150,7 +150,11 @@ fn tests<'a>(query: &'a AnnotationQuery, params: &mut Vec<Val<'a>>) -> String {
     ];
     let mut any = Vec::new();
     for (column, list) in workers.into_iter().filter(|(_, list)| !list.is_empty()) {
-        let person = if column == "account_id" { " AND model_version_id = '' AND workflow_version_id = ''" } else { "" };
+        let person = if column == "account_id" {
+            " AND model_version_id = '' AND workflow_version_id = ''"
+        } else {
+            ""
+        };
         any.push(format!("({}{person})", one_of(column, list, params)));
     }
     if !any.is_empty() {
@@ -185,11 +189,20 @@ fn one_of<'a>(column: &str, list: &'a [String], params: &mut Vec<Val<'a>>) -> St
 
 impl Tx<'_> {
     /// The inputs with an annotation of one of these statuses.
-    pub fn inputs_with_annotation_status<S: AsRef<str>>(&self, app_uid: &str, statuses: &[S]) -> Result<Vec<String>> {
+    pub fn inputs_with_annotation_status<S: AsRef<str>>(
+        &self,
+        app_uid: &str,
+        statuses: &[S],
+    ) -> Result<Vec<String>> {
         let mut ids = Vec::new();
         for status in statuses {
             let sql = "SELECT DISTINCT input_id FROM annotations WHERE app_uid = ?1 AND status = ?2";
-            ids.extend(self.select("annotations", sql, &[app_uid.into(), status.as_ref().into()], |row| row.text())?);
+            ids.extend(self.select(
+                "annotations",
+                sql,
+                &[app_uid.into(), status.as_ref().into()],
+                |row| row.text(),
+            )?);
         }
         Ok(ids)
     }
@@ -236,7 +249,12 @@ impl Tx<'_> {
     }
 
     /// Who has annotated in the app, in a fixed order.
-    pub fn annotation_workers(&self, app_uid: &str, limit: i64, offset: i64) -> Result<Vec<AnnotationWorker>> {
+    pub fn annotation_workers(
+        &self,
+        app_uid: &str,
+        limit: i64,
+        offset: i64,
+    ) -> Result<Vec<AnnotationWorker>> {
         let sql = "SELECT DISTINCT account_id, model_version_id, workflow_version_id FROM annotations \
                    WHERE app_uid = ?1 ORDER BY account_id, model_version_id, workflow_version_id \
                    LIMIT ?2 OFFSET ?3";

@@ -133,8 +133,7 @@ impl Tx<'_> {
         except: &[S],
     ) -> Result<u64> {
         let sql = "SELECT concept_id FROM labels WHERE app_uid = ?1 AND annotation_id = ?2";
-        let found =
-            self.select("labels", sql, &[app_uid.into(), annotation_id.into()], |row| row.text())?;
+        let found = self.select("labels", sql, &[app_uid.into(), annotation_id.into()], |row| row.text())?;
         let gone: Vec<String> =
             found.into_iter().filter(|id| !except.iter().any(|kept| kept.as_ref() == id)).collect();
         let mut n_deleted = 0;

@@ -189,8 +189,7 @@ impl Tx<'_> {
                    SUM(CASE WHEN status = ?3 OR status = ?4 THEN 1 ELSE 0 END) AS n_decided \
                    FROM task_assignments WHERE app_uid = ?1 AND task_id = ?2 GROUP BY input_id) AS per_input";
         let params = [app_uid.into(), task_id.into(), decided[0].into(), decided[1].into(), pending.into()];
-        let map =
-            |row: &mut Row| Ok((row.int()?, row.opt_int()?.unwrap_or(0), row.opt_int()?.unwrap_or(0)));
+        let map = |row: &mut Row| Ok((row.int()?, row.opt_int()?.unwrap_or(0), row.opt_int()?.unwrap_or(0)));
         Ok(self.select_one("task_assignments", sql, &params, map)?.unwrap_or((0, 0, 0)))
     }
 
