@@ -8,7 +8,7 @@ use ocellus_core::{AppCtx, Error, JsonMap, PatchAction, Result};
 use crate::pb::status::{BaseResponse, StatusCode as Code};
 use crate::pb::*;
 use crate::rpc::Cx;
-use crate::{documents, paging, status, tasks};
+use crate::{documents, paging, status, task_answers, tasks};
 
 pub async fn post_label_orders(cx: Cx, req: PostLabelOrdersRequest) -> Result<MultiLabelOrderResponse> {
     let app = cx.app(req.user_app_id).await?;
@@ -124,7 +124,7 @@ async fn to_wire(cx: &Cx, app: &AppCtx, order: &Stored<CoreOrder>) -> Result<Lab
         allow_empty_tag: doc.allow_empty,
         desired_fulfill_time: doc.desired_at_us.and_then(documents::time),
         estimate_fulfill_time: doc.expected_at_us.and_then(documents::time),
-        task: found.first().map(|task| tasks::to_wire(cx, app, task)),
+        task: found.first().map(|task| task_answers::to_wire(cx, app, task)),
         created_at: documents::time(order.created_at_us),
         modified_at: documents::time(order.modified_at_us),
     })

@@ -5,6 +5,7 @@
 //! changes the one sees it in the other.
 
 mod change;
+mod check;
 mod data;
 mod list;
 mod of_inputs;

@@ -5,16 +5,18 @@ mod consensus;
 mod create;
 pub(crate) mod fill;
 mod metrics;
+mod status;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
-pub use assign::{Action, Assignment, AssignmentStatus, PORTION, put};
+pub use assign::{Action, Assignment, PORTION, put};
 pub use create::{TaskListing, create, delete, get, list, patch};
 pub(crate) use create::{insert, prepare};
 pub use metrics::{Counts, Metrics, annotation_counts, input_counts, metrics};
 use serde::{Deserialize, Serialize};
+pub use status::AssignmentStatus;
 
 use crate::resources::Document;
 use crate::{Error, JsonMap, Result};
