@@ -66,6 +66,7 @@ mod searches;
 mod service;
 mod status;
 mod status_codes;
+mod task_answers;
 mod task_assignments;
 mod tasks;
 mod tokens;
