@@ -46,9 +46,12 @@ async fn a_collector_needs_a_model_and_keys_that_are_there() {
         let changed = patch(&app, vec![("c".to_owned(), fields, None)], PatchAction::Merge).await.unwrap();
         assert_eq!((changed[0].doc.description.as_str(), &changed[0].doc.source), ("d", &made[0].doc.source));
         let wrong = Some(Source { model_id: "nothing".to_owned(), ..Source::default() });
-        let refused = patch(&app, vec![("c".to_owned(), JsonMap::new(), wrong)], PatchAction::Overwrite).await;
+        let refused =
+            patch(&app, vec![("c".to_owned(), JsonMap::new(), wrong)], PatchAction::Overwrite).await;
         assert_eq!(refused.unwrap_err().kind, Kind::NotFound);
-        let found = resources::list::<Collector>(&Shelf::from(&app), &resources::Listing::default(), Page::default());
-        assert_eq!(found.await.unwrap(), changed);
+        let found =
+            resources::list::<Collector>(&Shelf::from(&app), &resources::Listing::default(), Page::default())
+                .await;
+        assert_eq!(found.unwrap(), changed);
     }
 }

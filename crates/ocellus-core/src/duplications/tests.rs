@@ -28,6 +28,7 @@ fn input(id: &str, shade: u8, concept: &str) -> NewInput {
         labels: vec![label],
         metadata: JsonMap::new(),
         geo: None,
+        parts: Default::default(),
     }
 }
 
@@ -48,7 +49,9 @@ fn fresh(id: &str) -> Destination {
 async fn a_copy_has_the_inputs_concepts_labels_and_vectors_of_its_source() {
     for test in TestPlatform::all().await {
         let (account, app) = (test.account().await, open(&test, &test.first.app_id).await);
-        concepts::create(&app, vec![NewConcept { id: "spare".to_owned(), ..NewConcept::default() }]).await.unwrap();
+        concepts::create(&app, vec![NewConcept { id: "spare".to_owned(), ..NewConcept::default() }])
+            .await
+            .unwrap();
         inputs::create(&app, vec![input("a", 10, "dark"), input("b", 240, "bright")]).await.unwrap();
         test.settle().await;
         // Not yet described when it is copied: it is described in both.
@@ -57,7 +60,8 @@ async fn a_copy_has_the_inputs_concepts_labels_and_vectors_of_its_source() {
         assert_eq!(made.doc.state, State::Pending);
         test.settle().await;
         let found = get(&account, &made.id).await.unwrap();
-        let done = Done { concepts: 3, inputs: 3, inputs_skipped: 0, annotations: found.doc.done.annotations };
+        let done =
+            Done { concepts: 3, inputs: 3, inputs_skipped: 0, annotations: found.doc.done.annotations };
         assert_eq!((found.doc.state, found.doc.done), (State::Done, done));
 
         let copy = open(&test, "copy").await;
@@ -71,7 +75,7 @@ async fn a_copy_has_the_inputs_concepts_labels_and_vectors_of_its_source() {
         assert_eq!(essence(&copies), essence(&originals));
         assert!(copies.iter().all(|input| input.state == InputState::Ready));
         let by = Rank { negate: false, by: RankBy::InputId("b".to_owned()) };
-        let query = Query { filters: Vec::new(), ranks: vec![by], min_score: 0.0, page: Page::default() };
+        let query = Query { ranks: vec![by], ..Query::default() };
         let hits = search::run(&copy, query).await.unwrap().hits;
         assert_eq!((hits.len(), hits[0].input.id.as_str()), (3, "b"));
 
@@ -82,7 +86,8 @@ async fn a_copy_has_the_inputs_concepts_labels_and_vectors_of_its_source() {
         test.settle().await;
         let again = get(&account, &again.id).await.unwrap().doc.done;
         assert_eq!((again.inputs, again.inputs_skipped, again.concepts), (0, 2, 0));
-        let ids = list(&account, Page::default()).await.unwrap().into_iter().map(|one| one.doc.destination_app_id);
+        let ids =
+            list(&account, Page::default()).await.unwrap().into_iter().map(|one| one.doc.destination_app_id);
         assert_eq!(ids.collect::<Vec<_>>(), ["copy", "copy"]);
     }
 }

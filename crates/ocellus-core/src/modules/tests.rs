@@ -27,7 +27,9 @@ fn install_of(id: &str, app_id: &str, version_id: &str) -> NewInstalled {
 /// The first app by token, with module `m` in versions 1 and 2, and a second app of the same account.
 async fn two_apps(test: &TestPlatform) -> (AppCtx, AppCtx) {
     let account = test.account().await;
-    apps::create(&account, vec![NewApp { id: Some("second".to_owned()), ..NewApp::default() }]).await.unwrap();
+    apps::create(&account, vec![NewApp { id: Some("second".to_owned()), ..NewApp::default() }])
+        .await
+        .unwrap();
     let platform: &Platform = &test.platform;
     let first = platform.app(account.caller(), "me", &test.first.app_id, &[]).await.unwrap();
     let second = platform.app(account.caller(), "me", "second", &[]).await.unwrap();
@@ -71,8 +73,13 @@ async fn an_installed_version_has_a_key_of_its_own_until_it_or_its_module_goes()
         assert!(!live(&b).await && live(&c).await);
         delete(&first, &["m".to_owned()]).await.unwrap();
         assert!(!live(&c).await);
-        let left = resources::list::<installed::Installed>(&Shelf::from(&second), &Listing::default(), Page::default());
-        assert!(left.await.unwrap().is_empty());
+        let left = resources::list::<installed::Installed>(
+            &Shelf::from(&second),
+            &Listing::default(),
+            Page::default(),
+        )
+        .await;
+        assert!(left.unwrap().is_empty());
         assert_eq!(versions(&first, "m", Page::default()).await.unwrap_err().kind, Kind::NotFound);
     }
 }
@@ -99,7 +106,11 @@ async fn modules_are_listed_by_app_or_account_in_the_order_asked_for() {
             found.into_iter().map(|listed| listed.module.id).collect::<Vec<_>>().join(" ")
         };
         let account = test.account().await;
-        let by = |sort_by, ascending, search: &str| ModuleListing { search: search.to_owned(), sort_by, ascending };
+        let by = |sort_by, ascending, search: &str| ModuleListing {
+            search: search.to_owned(),
+            sort_by,
+            ascending,
+        };
         for (listing, expected) in [
             (ModuleListing::default(), "a m"),
             (by(SortBy::CreatedAt, true, ""), "m a"),
