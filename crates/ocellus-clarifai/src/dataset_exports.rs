@@ -66,7 +66,12 @@ fn from_wire(format: i32) -> Option<ExportFormat> {
 }
 
 /// The archives of a version; absent if nobody asked for any.
-pub fn info(cx: &Cx, app: &AppCtx, place: (&str, &str), found: &[Export]) -> Option<DatasetVersionExportInfo> {
+pub fn info(
+    cx: &Cx,
+    app: &AppCtx,
+    place: (&str, &str),
+    found: &[Export],
+) -> Option<DatasetVersionExportInfo> {
     if found.is_empty() {
         return None;
     }
@@ -135,8 +140,7 @@ pub fn register(exporters: &Exporters, plans: Arc<Plans>) {
         let inputs = inputs.iter().map(|input| frozen::to_wire(about, input)).collect();
         InputBatch { inputs }.encode_to_vec()
     };
-    let binary =
-        Exporter { mimetype: "application/x.clarifai-data+protobuf", encode: Arc::new(batch) };
+    let binary = Exporter { mimetype: "application/x.clarifai-data+protobuf", encode: Arc::new(batch) };
     exporters.register(ExportFormat::DialectBinary, binary);
     let as_json = move |about: &ExportAbout, inputs: &[Frozen]| {
         let mut json = Vec::new();
@@ -195,7 +199,8 @@ async fn find(api: &Api, wanted: &Wanted, headers: &HeaderMap) -> Result<Archive
     };
     let app = api.platform.app(&caller, &wanted.user_id, &wanted.app_id, &[Scope::DATASETS_GET]).await;
     let app = app.map_err(|_| missing())?;
-    let archive = exports::open(&app, &wanted.dataset, &wanted.version, format).await.map_err(|_| missing())?;
+    let archive =
+        exports::open(&app, &wanted.dataset, &wanted.version, format).await.map_err(|_| missing())?;
     let place = (wanted.dataset.as_str(), wanted.version.as_str(), wanted.format.as_str());
     let is_signed = wanted.signature == signature(&app, place, &archive.hash);
     if is_signed || secret.is_some() { Ok(archive) } else { Err(missing()) }

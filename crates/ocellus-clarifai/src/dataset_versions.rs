@@ -6,8 +6,8 @@ use ocellus_core::datasets::versions::{self, NewVersion, Version, VersionPatch, 
 use ocellus_core::datasets::{self, Change, Metrics};
 use ocellus_core::resources::Stored;
 use ocellus_core::{AppCtx, Error, PatchAction, Result};
-use prost_types::value::Kind;
 use prost_types::Value;
+use prost_types::value::Kind;
 
 use crate::modules::check_private;
 use crate::pb::status::{BaseResponse, Status, StatusCode as Code};
@@ -15,14 +15,20 @@ use crate::pb::*;
 use crate::rpc::Cx;
 use crate::{dataset_exports, datasets as wire, documents, frozen, paging, status};
 
-pub async fn post_dataset_versions(cx: Cx, req: PostDatasetVersionsRequest) -> Result<MultiDatasetVersionResponse> {
+pub async fn post_dataset_versions(
+    cx: Cx,
+    req: PostDatasetVersionsRequest,
+) -> Result<MultiDatasetVersionResponse> {
     let app = cx.app(req.user_app_id).await?;
     let new = req.dataset_versions.into_iter().enumerate().map(|(i, version)| new_version(i, version));
     let made = versions::create(&app, &req.dataset_id, new.collect::<Result<_>>()?).await?;
     many(&cx, &app, &req.dataset_id, &made).await
 }
 
-pub async fn get_dataset_version(cx: Cx, req: GetDatasetVersionRequest) -> Result<SingleDatasetVersionResponse> {
+pub async fn get_dataset_version(
+    cx: Cx,
+    req: GetDatasetVersionRequest,
+) -> Result<SingleDatasetVersionResponse> {
     let app = cx.app(req.user_app_id).await?;
     let version = versions::get(&app, &req.dataset_id, &req.dataset_version_id).await?;
     let answer = many(&cx, &app, &req.dataset_id, std::slice::from_ref(&version)).await?;
@@ -30,7 +36,10 @@ pub async fn get_dataset_version(cx: Cx, req: GetDatasetVersionRequest) -> Resul
     Ok(SingleDatasetVersionResponse { status: status::success(), dataset_version })
 }
 
-pub async fn list_dataset_versions(cx: Cx, req: ListDatasetVersionsRequest) -> Result<MultiDatasetVersionResponse> {
+pub async fn list_dataset_versions(
+    cx: Cx,
+    req: ListDatasetVersionsRequest,
+) -> Result<MultiDatasetVersionResponse> {
     let app = cx.app(req.user_app_id).await?;
     let page = paging::page(req.page, req.per_page)?;
     let found = versions::list(&app, &req.dataset_id, req.request_origins, page).await?;
@@ -139,7 +148,8 @@ async fn many(
 ) -> Result<MultiDatasetVersionResponse> {
     let refs = found.iter().map(|version| VersionRef::from(&version.doc)).collect();
     let of_each = exports::of_versions(app, refs).await?;
-    let versions = found.iter().zip(&of_each).map(|(version, exports)| to_wire(cx, app, dataset_id, version, exports));
+    let versions =
+        found.iter().zip(&of_each).map(|(version, exports)| to_wire(cx, app, dataset_id, version, exports));
     Ok(MultiDatasetVersionResponse { status: status::success(), dataset_versions: versions.collect() })
 }
 
@@ -227,7 +237,8 @@ fn state(cx: &Cx, version: &Version) -> Status {
 
 /// How much is done, 0 to 100.
 pub fn percent(n_done: u64, n_items: u64) -> u32 {
-    if n_items == 0 { 0 } else { u32::try_from(n_done.saturating_mul(100) / n_items).unwrap_or(100).min(100) }
+    let done = n_done.saturating_mul(100).checked_div(n_items).unwrap_or(0);
+    u32::try_from(done.min(100)).unwrap_or(100)
 }
 
 /// Every count is there, also at zero: clients add them up without asking.

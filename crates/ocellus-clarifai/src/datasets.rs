@@ -31,11 +31,7 @@ pub async fn list_datasets(cx: Cx, req: ListDatasetsRequest) -> Result<MultiData
     let app = cx.app(req.user_app_id).await?;
     let by_age = matches!(req.sort_by, None | Some(SortBy::SortByCreatedAt(_)));
     let words = if req.search.is_empty() { req.id } else { req.search };
-    paging::refuse(&[
-        ("starred_only", req.starred_only),
-        ("bookmark", req.bookmark),
-        ("sort_by", !by_age),
-    ])?;
+    paging::refuse(&[("starred_only", req.starred_only), ("bookmark", req.bookmark), ("sort_by", !by_age)])?;
     // Sorted by age and not told which way, the vendor puts the newest first.
     let newest_first = req.sort_by.is_some() && !req.sort_ascending;
     let page = paging::page(req.page, req.per_page)?;
@@ -93,13 +89,15 @@ pub async fn post_dataset_inputs(cx: Cx, req: PostDatasetInputsRequest) -> Resul
                 wire
             }
             Err(error) => {
-                let mut wire = DatasetInput { input: Some(Input { id, ..Default::default() }), created_at: None };
+                let mut wire =
+                    DatasetInput { input: Some(Input { id, ..Default::default() }), created_at: None };
                 set_status(&mut wire, WireError::of(&error, cx.era).status(cx.era));
                 wire
             }
         })
         .collect();
-    let statuses = dataset_inputs.iter().map(|item| item.input.as_ref().and_then(|input| input.status.as_ref()));
+    let statuses =
+        dataset_inputs.iter().map(|item| item.input.as_ref().and_then(|input| input.status.as_ref()));
     let status = status::of_items(cx.era, statuses, &[Code::DatasetInputSuccess]);
     Ok(MultiDatasetInputResponse { status: Some(status), dataset_inputs, ..Default::default() })
 }
@@ -115,12 +113,13 @@ async fn add_found(app: &AppCtx, dataset_id: &str, search: &Search, alone: bool)
     if !alone {
         return Err(Error::invalid("search", "and dataset_inputs exclude each other"));
     }
-    let sources = search.query.as_ref().and_then(|query| match (&query.filters[..], query.ranks.is_empty()) {
-        ([filter], true) if !filter.negate => {
-            filter.input.as_ref().map(|input| &input.dataset_ids).filter(|ids| !ids.is_empty())
-        }
-        _ => None,
-    });
+    let sources =
+        search.query.as_ref().and_then(|query| match (&query.filters[..], query.ranks.is_empty()) {
+            ([filter], true) if !filter.negate => {
+                filter.input.as_ref().map(|input| &input.dataset_ids).filter(|ids| !ids.is_empty())
+            }
+            _ => None,
+        });
     let message = "must be one filter by input.dataset_ids; add what other searches find by input ids";
     for source in sources.ok_or_else(|| Error::invalid("search.query", message))? {
         datasets::add_all_of(app, dataset_id, source).await?;

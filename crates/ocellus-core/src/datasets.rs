@@ -10,8 +10,8 @@ mod tests;
 pub mod versions;
 
 pub use diff::{Change, Diff, DiffEntry, diff};
-pub(crate) use members::{add_in, ids_of_inputs};
 pub use members::{DatasetInput, add, add_all_of, count, input, inputs, remove};
+pub(crate) use members::{add_in, ids_of_inputs};
 pub use metrics::{Counts, Metrics};
 
 use ocellus_store as store;
@@ -144,7 +144,8 @@ pub async fn delete(app: &AppCtx, ids: &[String]) -> Result<()> {
 
 /// A dataset within a transaction. `NotFound` if it does not exist.
 pub(crate) fn find(tx: &store::Tx<'_>, app_uid: &str, id: &str) -> Result<Dataset> {
-    let row = tx.resource(app_uid, Dataset::KIND, "", id)?.ok_or_else(|| resources::missing::<Dataset>(id))?;
+    let row =
+        tx.resource(app_uid, Dataset::KIND, "", id)?.ok_or_else(|| resources::missing::<Dataset>(id))?;
     read_doc(row)
 }
 

@@ -19,7 +19,8 @@ const HOST: &str = "http://images.example:81";
 
 async fn send(test: &TestPlatform, request: Request<Body>) -> (StatusCode, String, Bytes) {
     let response = world::routed(test).oneshot(request).await.unwrap();
-    let kind = response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    let kind =
+        response.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
     (response.status(), kind, response.into_body().collect().await.unwrap().to_bytes())
 }
 
@@ -66,7 +67,8 @@ async fn filled() -> TestPlatform {
     let base64 = base64::engine::general_purpose::STANDARD.encode(photo);
     call(&test, "POST", "/v2/datasets", json!({"datasets": [{"id": "d"}]})).await;
     let data = json!({"image": {"base64": base64}, "concepts": [{"id": "bird", "name": "Bird"}], "metadata": {"k": "v"}});
-    call(&test, "POST", "/v2/inputs", json!({"inputs": [{"id": "a/b", "dataset_ids": ["d"], "data": data}]})).await;
+    call(&test, "POST", "/v2/inputs", json!({"inputs": [{"id": "a/b", "dataset_ids": ["d"], "data": data}]}))
+        .await;
     test.settle().await;
     call(&test, "POST", "/v2/datasets/d/versions", json!({"dataset_versions": [{"id": "v"}]})).await;
     test.settle().await;
@@ -80,7 +82,8 @@ async fn the_binary_archive_holds_batches_of_inputs_whose_pictures_can_be_fetche
     assert_eq!(content(&files, "mimetype"), b"application/x.clarifai-data+protobuf");
     let names: Vec<&str> =
         files.entries().iter().map(|entry| entry.path.as_str()).filter(|path| *path != "mimetype").collect();
-    let n_inputs: usize = names.iter().map(|name| name.rsplit("_n").next().unwrap().parse::<usize>().unwrap()).sum();
+    let n_inputs: usize =
+        names.iter().map(|name| name.rsplit("_n").next().unwrap().parse::<usize>().unwrap()).sum();
     assert_eq!(n_inputs, 1);
     let batch = InputBatch::decode(content(&files, names[0]).as_slice()).unwrap();
     let input = &batch.inputs[0];

@@ -96,7 +96,7 @@ pub(super) async fn ids(app: &AppCtx, targets: &Targets) -> Result<Vec<String>> 
                 let dataset = datasets::find(tx, &uid, &id)?;
                 let (mut ids, mut after_seq) = (Vec::new(), 0);
                 loop {
-                    let rows = tx.dataset_inputs_page(&uid, &dataset.uid, after_seq, BATCH, 0)?;
+                    let rows = tx.dataset_inputs_page(&uid, &dataset.uid, after_seq, (BATCH, 0))?;
                     let n_rows = rows.len() as i64;
                     after_seq = rows.last().map_or(after_seq, |row| row.seq);
                     ids.extend(rows.into_iter().map(|row| row.input_id));

@@ -224,7 +224,9 @@ fn start(tx: &store::Tx<'_>, about: &ExportAbout, asked: &export_dataset::Asked)
 pub async fn of_versions(app: &AppCtx, uids: Vec<VersionRef>) -> Result<Vec<Vec<Export>>> {
     let app_uid = app.uid().to_owned();
     let read = move |tx: &mut store::Tx<'_>| {
-        let of = |uid: &VersionRef| Ok(tx.dataset_exports(&app_uid, &uid.0)?.into_iter().filter_map(from_row).collect());
+        let of = |uid: &VersionRef| {
+            Ok(tx.dataset_exports(&app_uid, &uid.0)?.into_iter().filter_map(from_row).collect())
+        };
         uids.iter().map(of).collect::<Result<Vec<_>>>()
     };
     app.platform().store().read(read).await

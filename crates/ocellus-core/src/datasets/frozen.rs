@@ -197,7 +197,13 @@ fn put_parts(item: &mut Item, annotation: Annotation) {
                     }
                     let id = Some(region.id.clone());
                     let metadata = JsonMap::new();
-                    found.push(Region { id, shape, concepts: concepts.clone(), track: track.clone(), metadata });
+                    found.push(Region {
+                        id,
+                        shape,
+                        concepts: concepts.clone(),
+                        track: track.clone(),
+                        metadata,
+                    });
                 }
             }
             None => {}
@@ -231,11 +237,9 @@ fn to_shapes(shape: annotations::Shape) -> Vec<Shape> {
             vec![Shape::Polygon { rings: vec![points.iter().map(point).collect()] }]
         }
         annotations::Shape::Point(at) => vec![Shape::Point { x: exact(at.col), y: exact(at.row) }],
-        annotations::Shape::Keypoints { points } => points
-            .iter()
-            .map(point)
-            .map(|Point { x, y }| Shape::Point { x, y })
-            .collect(),
+        annotations::Shape::Keypoints { points } => {
+            points.iter().map(point).map(|Point { x, y }| Shape::Point { x, y }).collect()
+        }
         annotations::Shape::Mask { base64, .. } => {
             let png = STANDARD.decode(base64).unwrap_or_default();
             if png.is_empty() { Vec::new() } else { vec![Shape::MaskPng { png }] }
@@ -317,7 +321,9 @@ fn from_shape(shape: &Shape) -> Result<Vec<annotations::Shape>> {
         })],
         Shape::Polygon { rings } => rings
             .iter()
-            .map(|ring| annotations::Shape::Polygon { points: ring.iter().map(|p| point(p.x, p.y)).collect() })
+            .map(|ring| annotations::Shape::Polygon {
+                points: ring.iter().map(|p| point(p.x, p.y)).collect(),
+            })
             .collect(),
         Shape::Point { x, y } => vec![annotations::Shape::Point(point(*x, *y))],
         Shape::MaskPng { png } => vec![mask(png)],

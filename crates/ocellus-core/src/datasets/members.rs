@@ -20,7 +20,11 @@ pub struct DatasetInput {
 
 /// Puts inputs into a dataset, each on its own, and gives one result for each, in order. An input that is in it already
 /// stays in it. `NotFound` about an input that does not exist; about the dataset, nothing is done.
-pub async fn add(app: &AppCtx, dataset_id: &str, input_ids: Vec<String>) -> Result<Vec<Result<DatasetInput>>> {
+pub async fn add(
+    app: &AppCtx,
+    dataset_id: &str,
+    input_ids: Vec<String>,
+) -> Result<Vec<Result<DatasetInput>>> {
     app.check_writable()?;
     if input_ids.is_empty() || input_ids.len() > inputs::MAX_PER_CALL {
         let message = format!("must hold 1 to {} items, not {}", inputs::MAX_PER_CALL, input_ids.len());
@@ -120,7 +124,7 @@ pub async fn add_all_of(app: &AppCtx, dataset_id: &str, from: &str) -> Result<u6
             .write(move |tx| {
                 let dataset = find(tx, &by.app_uid, &to)?;
                 let source = find(tx, &by.app_uid, &source_id)?;
-                let rows = tx.dataset_inputs_page(&by.app_uid, &source.uid, after, BATCH, 0)?;
+                let rows = tx.dataset_inputs_page(&by.app_uid, &source.uid, after, (BATCH, 0))?;
                 let ids = rows.iter().map(|row| row.input_id.as_str());
                 let n_new = by.add(tx, &to, &dataset, ids)?;
                 Ok::<_, Error>((n_new, rows.last().map(|row| row.seq)))
@@ -143,7 +147,7 @@ pub async fn inputs(app: &AppCtx, dataset_id: &str, page: Page) -> Result<Vec<Da
         .store()
         .read(move |tx| {
             let dataset = find(tx, &app_uid, &dataset_id)?;
-            let rows = tx.dataset_inputs_page(&app_uid, &dataset.uid, 0, page.limit(), page.offset())?;
+            let rows = tx.dataset_inputs_page(&app_uid, &dataset.uid, 0, (page.limit(), page.offset()))?;
             assemble(tx, &app_uid, rows)
         })
         .await
@@ -207,7 +211,8 @@ fn read<S: AsRef<str>>(
 
 fn assemble(tx: &store::Tx<'_>, app_uid: &str, rows: Vec<store::DatasetInput>) -> Result<Vec<DatasetInput>> {
     let ids: Vec<&str> = rows.iter().map(|row| row.input_id.as_str()).collect();
-    let times: HashMap<&str, i64> = rows.iter().map(|row| (row.input_id.as_str(), row.created_at_us)).collect();
+    let times: HashMap<&str, i64> =
+        rows.iter().map(|row| (row.input_id.as_str(), row.created_at_us)).collect();
     let found = inputs::load(tx, app_uid, &ids)?;
     let with_time = found.into_iter().map(|input| {
         let added_at_us = times.get(input.id.as_str()).copied().unwrap_or_default();

@@ -107,11 +107,13 @@ fn metrics(
 ) -> Metrics {
     let regions: Vec<&Region> = item.regions.iter().filter(|region| of_part(&region.concepts)).collect();
     let number = |n: usize| n as u64;
-    let shapes = |fits: fn(&Shape) -> bool| number(regions.iter().filter(|region| fits(&region.shape)).count());
+    let shapes =
+        |fits: fn(&Shape) -> bool| number(regions.iter().filter(|region| fits(&region.shape)).count());
     let tags = |concepts: &[ConceptValue], positive: bool| {
         number(concepts.iter().filter(|tag| counts(tag) && tag.is_positive() == positive).count())
     };
-    let frames: BTreeSet<u64> = regions.iter().filter_map(|region| Some(region.track.as_ref()?.frame)).collect();
+    let frames: BTreeSet<u64> =
+        regions.iter().filter_map(|region| Some(region.track.as_ref()?.frame)).collect();
     let spans = item.spans.iter().filter(|span| of_part(&span.concepts));
     Metrics {
         inputs: 1,

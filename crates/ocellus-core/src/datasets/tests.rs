@@ -51,7 +51,9 @@ async fn filled(app: &AppCtx) {
 }
 
 async fn version(app: &AppCtx, id: &str) -> versions::Version {
-    versions::create(app, "d", vec![NewVersion { id: Some(id.to_owned()), ..NewVersion::default() }]).await.unwrap();
+    versions::create(app, "d", vec![NewVersion { id: Some(id.to_owned()), ..NewVersion::default() }])
+        .await
+        .unwrap();
     app.platform().run_until_idle().await.unwrap();
     versions::get(app, "d", id).await.unwrap().doc
 }
@@ -74,12 +76,18 @@ async fn a_version_counts_what_it_froze() {
         assert_eq!((made.state, made.progress), (VersionState::Ready, (2, 2)));
         let total = &made.counts.total;
         assert_eq!((total.inputs, total.regions, total.boxes, total.region_inputs), (2, 1, 1, 1));
-        assert_eq!((total.positive_input_tags, total.positive_region_tags, total.unlabeled_inputs), (2, 1, 0));
+        assert_eq!(
+            (total.positive_input_tags, total.positive_region_tags, total.unlabeled_inputs),
+            (2, 1, 0)
+        );
         assert_eq!(made.counts.by_concept["bird"].boxes, 1);
         assert_eq!(made.counts.by_concept["seen"].boxes, 0);
         assert_eq!(made.counts.by_kind.keys().collect::<Vec<_>>(), ["image", "text"]);
         let kept = versions::items(&app, "d", "v", 0, 10).await.unwrap();
-        assert_eq!(kept.iter().map(|(_, frozen)| frozen.item.id.as_str()).collect::<Vec<_>>(), ["robin", "words"]);
+        assert_eq!(
+            kept.iter().map(|(_, frozen)| frozen.item.id.as_str()).collect::<Vec<_>>(),
+            ["robin", "words"]
+        );
     }
 }
 
@@ -113,7 +121,8 @@ async fn archives_of_the_field_hold_pictures_and_boxes_and_outlive_the_inputs() 
             assert_eq!(bytes.len() as u64, export.size_bytes);
             let format = export.format.of_the_field().unwrap();
             let found = items_of(format, bytes.to_vec());
-            let robin = found.iter().find(|item| item.file_name.starts_with("robin") || item.id.contains("robin"));
+            let robin =
+                found.iter().find(|item| item.file_name.starts_with("robin") || item.id.contains("robin"));
             let robin = robin.unwrap_or_else(|| panic!("{format:?} has no robin: {found:?}"));
             assert_eq!(robin.regions.len(), 1, "{format:?}");
             assert_eq!(robin.regions[0].concepts[0].name, "Bird");
@@ -147,7 +156,8 @@ async fn a_dialects_archive_has_its_mimetype_and_files_named_by_number() {
     test.settle().await;
     let archive = exports::open(&app, "d", "v", ExportFormat::DialectBinary).await.unwrap();
     let bytes = archive.read(0, u64::MAX).await.unwrap();
-    let files = open_archive(std::sync::Arc::new(bytes.to_vec()), Limits::default(), &Scratch::Memory).unwrap();
+    let files =
+        open_archive(std::sync::Arc::new(bytes.to_vec()), Limits::default(), &Scratch::Memory).unwrap();
     let paths: Vec<&str> = files.entries().iter().map(|entry| entry.path.as_str()).collect();
     assert_eq!(paths, ["all/00000000_n2", "mimetype"]);
     let mut text = String::new();

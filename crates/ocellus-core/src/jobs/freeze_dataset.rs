@@ -110,7 +110,7 @@ fn read(tx: &store::Tx<'_>, app_uid: &str, dataset_uid: &str) -> Result<Snapshot
     let mut out = BufWriter::new(tempfile::tempfile().map_err(Error::internal)?);
     let (mut counts, mut lines, mut after) = (Counts::default(), Vec::new(), 0);
     loop {
-        let rows = tx.dataset_inputs_page(app_uid, dataset_uid, after, READ, 0)?;
+        let rows = tx.dataset_inputs_page(app_uid, dataset_uid, after, (READ, 0))?;
         let Some(last) = rows.last() else { break };
         after = last.seq;
         let ids: Vec<&str> = rows.iter().map(|row| row.input_id.as_str()).collect();

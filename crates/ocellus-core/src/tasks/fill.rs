@@ -70,7 +70,7 @@ pub(super) fn step(tx: &store::Tx<'_>, by: &Labeller, task_id: &str, task: &mut 
         InputSource::Input(id) => (vec![id.clone()], None),
         InputSource::Dataset(id) => {
             let dataset = crate::datasets::find(tx, &by.app_uid, id)?;
-            let rows = tx.dataset_inputs_page(&by.app_uid, &dataset.uid, after_seq, BATCH, 0)?;
+            let rows = tx.dataset_inputs_page(&by.app_uid, &dataset.uid, after_seq, (BATCH, 0))?;
             let next = (rows.len() as i64 == BATCH).then(|| rows.last().map(|row| row.seq)).flatten();
             (rows.into_iter().map(|row| row.input_id).collect(), next)
         }

@@ -69,8 +69,7 @@ impl Tx<'_> {
         app_uid: &str,
         dataset_uid: &str,
         after_seq: i64,
-        limit: i64,
-        offset: i64,
+        (limit, offset): (i64, i64),
     ) -> Result<Vec<DatasetInput>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM dataset_inputs WHERE app_uid = ?1 AND dataset_uid = ?2 AND seq > ?3 \

@@ -139,7 +139,7 @@ struct Resumed {
 impl Sink for Resumed {
     fn put(&mut self, path: &str, content: &mut dyn Read) -> ocellus_interchange::Result<()> {
         let there = self.root.join(path);
-        if !there.exists() {
+        if !there.try_exists().unwrap_or(false) {
             return self.inner.put(path, content);
         }
         let mut bytes = Vec::new();

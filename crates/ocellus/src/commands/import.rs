@@ -95,9 +95,8 @@ async fn open_app(account: &ocellus_core::AccountCtx, id: Option<&str>) -> anyho
     match local::app(account, id).await {
         Ok(app) => Ok(app),
         Err(error) => {
-            let is_missing = error
-                .downcast_ref::<ocellus_core::Error>()
-                .is_some_and(|error| error.kind == Kind::NotFound);
+            let is_missing =
+                error.downcast_ref::<ocellus_core::Error>().is_some_and(|error| error.kind == Kind::NotFound);
             if !is_missing {
                 return Err(error);
             }
@@ -192,12 +191,7 @@ async fn hand_over(
             Outcome::Skipped(reason) => done.skipped.push((id, reason)),
         }
     }
-    bar.set_message(format!(
-        "{} new, {} known, {} skipped",
-        done.n_new,
-        done.n_known,
-        done.skipped.len()
-    ));
+    bar.set_message(format!("{} new, {} known, {} skipped", done.n_new, done.n_known, done.skipped.len()));
     Ok(())
 }
 

@@ -48,10 +48,9 @@ pub fn read(
     let n_media = files.entries().iter().filter(|entry| is_media(&entry.path)).count();
     bar.set_length(n_media.max(1) as u64);
     let mut each = |item: Item| {
-        let body = body(files.as_ref(), &item)?;
+        let body = body(files.as_ref(), &item);
         bar.inc(1);
-        to.blocking_send(Record { item, body })
-            .map_err(|_| Error::Stopped("the import ended".to_owned()))
+        to.blocking_send(Record { item, body }).map_err(|_| Error::Stopped("the import ended".to_owned()))
     };
     Ok(read_collection(format, files.as_ref(), &options, &mut each)?)
 }
@@ -66,21 +65,20 @@ fn guess(files: &dyn Files, options: &ReadOptions) -> anyhow::Result<Option<Form
     Ok(detect(&alone)?)
 }
 
-fn body(files: &dyn Files, item: &Item) -> ocellus_interchange::Result<Body> {
+fn body(files: &dyn Files, item: &Item) -> Body {
     match &item.content {
         Content::File(path) => {
             let mut bytes = Vec::new();
             match files.open(path).and_then(|mut file| {
-                file.read_to_end(&mut bytes)
-                    .map_err(|source| Error::Io { about: path.clone(), source })
+                file.read_to_end(&mut bytes).map_err(|source| Error::Io { about: path.clone(), source })
             }) {
-                Ok(_) => Ok(Body::Bytes(bytes.into())),
+                Ok(_) => Body::Bytes(bytes.into()),
                 // One file that cannot be read is no reason to leave the others.
-                Err(error) => Ok(Body::Unreadable(error.to_string())),
+                Err(error) => Body::Unreadable(error.to_string()),
             }
         }
-        Content::Url(url) => Ok(Body::Url(url.clone())),
-        Content::Text(text) => Ok(Body::Text(text.clone())),
-        Content::Absent => Ok(Body::Absent),
+        Content::Url(url) => Body::Url(url.clone()),
+        Content::Text(text) => Body::Text(text.clone()),
+        Content::Absent => Body::Absent,
     }
 }

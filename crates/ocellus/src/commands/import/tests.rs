@@ -9,8 +9,8 @@ use ocellus_core::annotations::{self, AnnotationListing};
 use ocellus_core::testing::TestPlatform;
 use ocellus_core::{AppCtx, Page, inputs};
 use ocellus_interchange::{
-    Bitmap, Concept, ConceptValue, Content, Files, Folder, FolderSink, Format, Geo, Item, JsonMap, Limits, Point,
-    ReadOptions, Region, Shape, Span, WriteOptions, Writer, capability, read,
+    Bitmap, Concept, ConceptValue, Content, Files, Folder, FolderSink, Format, Geo, Item, JsonMap, Limits,
+    Point, ReadOptions, Region, Shape, Span, WriteOptions, Writer, capability, read,
 };
 use serde_json::json;
 
@@ -69,7 +69,8 @@ fn everything(format: Format) -> Vec<(Item, Option<Vec<u8>>)> {
         split: Some("train".to_owned()),
         ..sized("11", "a b.png")
     };
-    let good = Item { concepts: vec![tag("good", 1.0)], split: Some("test".to_owned()), ..sized("12", "plain.png") };
+    let good =
+        Item { concepts: vec![tag("good", 1.0)], split: Some("test".to_owned()), ..sized("12", "plain.png") };
     let bare = Item { split: Some("train".to_owned()), ..sized("13", "bare.png") };
     let text = Item {
         id: "14".to_owned(),
@@ -135,9 +136,13 @@ fn describe(format: Format, files: &Folder, item: Item) -> (String, Vec<String>)
     let tags = |tags: &[ConceptValue]| format!("{:?}", tags.iter().map(|tag| &tag.name).collect::<Vec<_>>());
     for region in &item.regions {
         let shape = match &region.shape {
-            Shape::Box { left, top, right, bottom } => format!("box {left:.3} {top:.3} {right:.3} {bottom:.3}"),
+            Shape::Box { left, top, right, bottom } => {
+                format!("box {left:.3} {top:.3} {right:.3} {bottom:.3}")
+            }
             Shape::Polygon { rings } => {
-                let ring = |ring: &Vec<Point>| ring.iter().map(|p| format!("{:.3} {:.3}", p.x, p.y)).collect::<Vec<_>>();
+                let ring = |ring: &Vec<Point>| {
+                    ring.iter().map(|p| format!("{:.3} {:.3}", p.x, p.y)).collect::<Vec<_>>()
+                };
                 format!("polygon {:?}", rings.iter().map(ring).collect::<Vec<_>>())
             }
             Shape::Point { x, y } => format!("point {x:.3} {y:.3}"),
@@ -148,7 +153,9 @@ fn describe(format: Format, files: &Folder, item: Item) -> (String, Vec<String>)
         let metadata = serde_json::to_string(&region.metadata).unwrap();
         lines.push(format!("region {shape} {} {metadata}", tags(&region.concepts)));
     }
-    lines.extend(item.spans.iter().map(|span| format!("span {} {} {}", span.start, span.end, tags(&span.concepts))));
+    lines.extend(
+        item.spans.iter().map(|span| format!("span {} {} {}", span.start, span.end, tags(&span.concepts))),
+    );
     lines.sort_unstable();
     (name, lines)
 }
@@ -231,7 +238,8 @@ async fn an_interrupted_export_goes_on_and_foreign_folders_are_left_alone() {
     let (first, second) = (dir.path().join("first"), dir.path().join("second"));
     write(Format::Yolo, &first);
     bring_in(&app, &first, None).await;
-    let run = || async { export(&app, Format::Yolo, &second, Selection::default(), &ProgressBar::hidden()).await };
+    let run =
+        || async { export(&app, Format::Yolo, &second, Selection::default(), &ProgressBar::hidden()).await };
     run().await.unwrap();
     let whole = said(Format::Yolo, &second);
     let refusal = run().await.unwrap_err().to_string();
