@@ -2,9 +2,9 @@
 
 mod runtime;
 mod tensor;
-mod text;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::path::{Path, PathBuf};
 

@@ -118,7 +118,7 @@ fn point(at: &Point) -> CorePoint {
 }
 
 fn read_frame(frame: &Frame, field: &str) -> Result<CoreFrame> {
-    let info = frame.frame_info.clone().unwrap_or_default();
+    let info = frame.frame_info.unwrap_or_default();
     let data = frame.data.clone().unwrap_or_default();
     Ok(CoreFrame {
         id: frame.id.clone(),
@@ -131,7 +131,7 @@ fn read_frame(frame: &Frame, field: &str) -> Result<CoreFrame> {
 }
 
 fn read_segment(segment: &TimeSegment) -> Segment {
-    let info = segment.time_info.clone().unwrap_or_default();
+    let info = segment.time_info.unwrap_or_default();
     Segment {
         id: segment.id.clone(),
         begin_s: info.begin_time,

@@ -71,8 +71,7 @@ pub async fn patch_app(cx: Cx, req: PatchAppRequest) -> Result<SingleAppResponse
     let action = paging::action(&req.action, PatchAction::Overwrite)?;
     let patch = AppPatch { id: id.clone(), ..patch(req.app.unwrap_or_default()) };
     let changed = apps::patch(&account, vec![patch], action).await?;
-    let app =
-        changed.first().map(to_wire).ok_or_else(|| ocellus_core::Error::not_found(Resource::App(id)))?;
+    let app = changed.first().map(to_wire).ok_or_else(|| Error::not_found(Resource::App(id)))?;
     Ok(SingleAppResponse { status: status::success(), app: Some(app) })
 }
 

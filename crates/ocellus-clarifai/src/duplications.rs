@@ -22,7 +22,10 @@ pub async fn post_app_duplications(
     Ok(MultiAppDuplicationsResponse { status: status::success(), app_duplications })
 }
 
-pub async fn get_app_duplication(cx: Cx, req: GetAppDuplicationRequest) -> Result<SingleAppDuplicationResponse> {
+pub async fn get_app_duplication(
+    cx: Cx,
+    req: GetAppDuplicationRequest,
+) -> Result<SingleAppDuplicationResponse> {
     let account = cx.account(req.user_app_id).await?;
     let found = duplications::get(&account, &req.app_duplication_id).await?;
     let app_duplication = Some(to_wire(&cx, &account.account().id, &found));
@@ -53,11 +56,12 @@ fn new_duplication(wanted: AppDuplication) -> NewDuplication {
     } else {
         Destination::Existing(wanted.existing_app_id)
     };
-    let parts = wanted.filter.map_or(Parts { concepts: true, inputs: true, annotations: true }, |filter| Parts {
-        concepts: filter.copy_concepts,
-        inputs: filter.copy_inputs,
-        annotations: filter.copy_annotations,
-    });
+    let parts =
+        wanted.filter.map_or(Parts { concepts: true, inputs: true, annotations: true }, |filter| Parts {
+            concepts: filter.copy_concepts,
+            inputs: filter.copy_inputs,
+            annotations: filter.copy_annotations,
+        });
     NewDuplication { destination, parts }
 }
 

@@ -1,6 +1,8 @@
 //! Feedback on models and searches, which the first generation of the API has.
 
-use ocellus_core::feedback::{self, Judged, JudgedRegion, ModelFeedback, SearchFeedback, Session, Subject, Verdict};
+use ocellus_core::feedback::{
+    self, Judged, JudgedRegion, ModelFeedback, SearchFeedback, Session, Subject, Verdict,
+};
 use ocellus_core::{Error, Result};
 
 use crate::pb::feedback_info::EventType;
@@ -32,8 +34,11 @@ pub async fn post_search_feedback(cx: Cx, req: PostSearchFeedbackRequest) -> Res
     let app = cx.app(req.user_app_id).await?;
     let input = req.input.ok_or_else(|| Error::invalid("input", "is missing"))?;
     let info = info(&input, EventType::SearchClick)?;
-    let given =
-        SearchFeedback { search_id: info.search_id.clone(), subject: subject(&input)?, session: session(info) };
+    let given = SearchFeedback {
+        search_id: info.search_id.clone(),
+        subject: subject(&input)?,
+        session: session(info),
+    };
     feedback::add_for_search(&app, given).await?;
     Ok(BaseResponse { status: status::success() })
 }

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use ocellus_core::inputs::{InputPatch, NewInput, NewLabel};
 use ocellus_core::{CropBox, Error, GeoPoint, MediaKind, Result, Source};
 
-use crate::{annotation_data, documents};
 use crate::pb::{self, Data, Image, Input};
+use crate::{annotation_data, documents};
 
 /// An input to add; `field` names it in errors, such as `inputs[3]`.
 pub fn new_input(input: Input, field: &str) -> Result<NewInput> {

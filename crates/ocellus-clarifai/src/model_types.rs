@@ -12,7 +12,11 @@ pub async fn list_model_types(cx: Cx, req: ListModelTypesRequest) -> Result<Mult
     let page = paging::page(req.page, req.per_page)?;
     let skip = usize::try_from(page.offset()).unwrap_or(usize::MAX);
     let found = all(&platform).into_iter().skip(skip).take(page.per_page as usize);
-    Ok(MultiModelTypeResponse { status: status::success(), model_types: found.collect(), ..Default::default() })
+    Ok(MultiModelTypeResponse {
+        status: status::success(),
+        model_types: found.collect(),
+        ..Default::default()
+    })
 }
 
 pub async fn get_model_type(cx: Cx, req: GetModelTypeRequest) -> Result<SingleModelTypeResponse> {

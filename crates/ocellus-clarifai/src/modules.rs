@@ -76,10 +76,7 @@ pub async fn post_module_versions(
     Ok(many_versions(&app, &made))
 }
 
-pub async fn get_module_version(
-    cx: Cx,
-    req: GetModuleVersionRequest,
-) -> Result<SingleModuleVersionResponse> {
+pub async fn get_module_version(cx: Cx, req: GetModuleVersionRequest) -> Result<SingleModuleVersionResponse> {
     let app = cx.app(req.user_app_id).await?;
     let shelf = Shelf::from(&app).within(&req.module_id);
     let found = resources::get(&shelf, &req.module_version_id).await?;
@@ -164,10 +161,9 @@ fn new_version(version: ModuleVersion) -> Result<New<modules::ModuleVersion>> {
         query_key: nav.query_key,
         query_value: nav.query_value,
     };
-    let nav = version.module_nav.map(|nav| Nav {
-        title: nav.title,
-        pages: nav.module_sub_navs.into_iter().map(page).collect(),
-    });
+    let nav = version
+        .module_nav
+        .map(|nav| Nav { title: nav.title, pages: nav.module_sub_navs.into_iter().map(page).collect() });
     let doc = modules::ModuleVersion {
         description: version.description,
         notes: version.notes,
@@ -180,7 +176,8 @@ fn new_version(version: ModuleVersion) -> Result<New<modules::ModuleVersion>> {
 
 fn many(app: &AppCtx, found: Vec<Stored<modules::Module>>) -> MultiModuleResponse {
     let app_id = &app.app().id;
-    let listed = found.into_iter().map(|module| ListedModule { app_id: app_id.clone(), module, latest: None });
+    let listed =
+        found.into_iter().map(|module| ListedModule { app_id: app_id.clone(), module, latest: None });
     let modules = listed.map(|module| to_wire(&app.app().user_id, module)).collect();
     MultiModuleResponse { status: status::success(), modules }
 }

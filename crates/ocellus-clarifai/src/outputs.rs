@@ -25,7 +25,8 @@ pub async fn post_model_outputs(cx: Cx, req: PostModelOutputsRequest) -> Result<
     };
     let results = places.fill(results).into_iter().zip(echo);
     let asked = options.language.is_some();
-    let outputs: Vec<Output> = results.map(|(result, input)| output(&cx, &spec, input, result, asked)).collect();
+    let outputs: Vec<Output> =
+        results.map(|(result, input)| output(&cx, &spec, input, result, asked)).collect();
     let status = overall(&cx, &outputs);
     Ok(MultiOutputResponse { status: Some(status), outputs, ..Default::default() })
 }

@@ -1,10 +1,10 @@
 //! Reading search queries: the `ands` of 2018 and the filters and ranks of today, in the core's terms.
 
+use ocellus_core::annotations::Status as AnnotationStatus;
+use ocellus_core::inputs::StateFilter;
 use ocellus_core::search::{
     ConceptTerm, Filter as CoreFilter, Query as CoreQuery, Rank as CoreRank, RankBy, Test,
 };
-use ocellus_core::annotations::Status as AnnotationStatus;
-use ocellus_core::inputs::StateFilter;
 use ocellus_core::{Error, MediaKind, Page, Result, Source};
 
 use crate::pb::status::StatusCode as Code;
@@ -160,7 +160,9 @@ fn about_data(data: Data, negate: bool, field: &str, found: &mut Vec<CoreFilter>
     }
     if let Some(text) = data.text {
         if !text.raw.is_empty() {
-            return Err(Error::unsupported("filters by a text are not implemented by this server; rank by it"));
+            return Err(Error::unsupported(
+                "filters by a text are not implemented by this server; rank by it",
+            ));
         }
         add(about_url(text.url, MediaKind::Text));
     }
@@ -233,7 +235,10 @@ fn rank(rank: Rank, field: &str, found: &mut Vec<CoreRank>) -> Result<()> {
     found.extend(by.map(|by| CoreRank { negate, by }));
     if let Some(text) = data.text {
         if text.raw.is_empty() {
-            return Err(Error::invalid(format!("{field}.annotation.data.text.raw"), "must hold the text to rank by"));
+            return Err(Error::invalid(
+                format!("{field}.annotation.data.text.raw"),
+                "must hold the text to rank by",
+            ));
         }
         found.push(CoreRank { negate, by: RankBy::Text(text.raw) });
     }

@@ -270,6 +270,7 @@ rpcs! {
     ListCollectors(ListCollectorsRequest) -> MultiCollectorResponse = collectors::list_collectors;
     PatchCollectors(PatchCollectorsRequest) -> MultiCollectorResponse = collectors::patch_collectors;
     DeleteCollectors(DeleteCollectorsRequest) -> BaseResponse = collectors::delete_collectors;
+    ListConceptReferences(ListConceptReferencesRequest) -> MultiConceptReferenceResponse = concept_references::list_concept_references;
     GetVocab(GetVocabRequest) -> SingleVocabResponse = vocabs::get_vocab;
     ListVocabs(ListVocabsRequest) -> MultiVocabResponse = vocabs::list_vocabs;
     PostVocabs(PostVocabsRequest) -> MultiVocabResponse = vocabs::post_vocabs;

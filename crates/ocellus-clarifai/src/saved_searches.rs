@@ -1,8 +1,8 @@
 //! Saved searches: RPCs and the wire form of a search.
 
 use ocellus_core::resources::{self, Listing, New, Shelf, Stored};
-use ocellus_core::search::saved::{self, SavedSearch};
 use ocellus_core::search;
+use ocellus_core::search::saved::{self, SavedSearch};
 use ocellus_core::{AppCtx, Error, Page, PatchAction, Result};
 use prost::Message;
 

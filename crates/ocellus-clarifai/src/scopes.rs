@@ -66,7 +66,10 @@ pub async fn list_scopes(cx: Cx, req: ListScopesRequest) -> Result<MultiScopeDep
         "" | "personal_access_token" | "pat" | "session_token" => false,
         "api_key" => true,
         _ => {
-            return Err(Error::invalid("key_type", "must be api_key, personal_access_token or session_token"));
+            return Err(Error::invalid(
+                "key_type",
+                "must be api_key, personal_access_token or session_token",
+            ));
         }
     };
     let scopes = Scope::all().filter(|scope| !of_app || fits_app_key(*scope));

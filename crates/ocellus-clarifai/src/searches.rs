@@ -71,7 +71,9 @@ pub fn read_search(search: Search, page: Page) -> Result<CoreQuery> {
     let metric = match Metric::try_from(search.metric) {
         Ok(Metric::NotSet | Metric::CosineDistance) => CoreMetric::Cosine,
         Ok(Metric::EuclideanDistance) => CoreMetric::Euclidean,
-        Err(_) => return Err(Error::invalid("searches.metric", "must be EUCLIDEAN_DISTANCE or COSINE_DISTANCE")),
+        Err(_) => {
+            return Err(Error::invalid("searches.metric", "must be EUCLIDEAN_DISTANCE or COSINE_DISTANCE"));
+        }
     };
     let as_of_us = search.as_of.as_ref().map(documents::micros);
     let query = queries::read(search.query.unwrap_or_default(), search.min_value, page)?;

@@ -132,13 +132,13 @@ fn wire_worker(task: &CoreTask) -> TaskWorker {
         r#type: WorkerType::WorkerHuman as i32,
         workers: task.workers.iter().map(|id| annotations::person(id)).collect(),
         user_ids: task.workers.clone(),
-        users: task.workers.iter().map(user).collect(),
+        users: task.workers.iter().map(|id| user(id)).collect(),
         ..Default::default()
     }
 }
 
-fn user(id: &String) -> User {
-    User { id: id.clone(), ..Default::default() }
+fn user(id: &str) -> User {
+    User { id: id.to_owned(), ..Default::default() }
 }
 
 fn wire_review(task: &CoreTask) -> TaskReview {
@@ -158,6 +158,6 @@ fn wire_review(task: &CoreTask) -> TaskReview {
         strategy: strategy as i32,
         strategy_info,
         user_ids: task.reviewers.clone(),
-        users: task.reviewers.iter().map(user).collect(),
+        users: task.reviewers.iter().map(|id| user(id)).collect(),
     }
 }

@@ -267,7 +267,7 @@ fn review(review: &TaskReview) -> Result<Review> {
         Ok(ReviewKind::Manual) => Ok(Review::Manual),
         Ok(ReviewKind::Consensus) => {
             let info = match &review.strategy_info {
-                Some(ReviewInfo::ConsensusStrategyInfo(info)) => info.clone(),
+                Some(ReviewInfo::ConsensusStrategyInfo(info)) => *info,
                 Some(ReviewInfo::ManualStrategyInfo(_)) | None => TaskReviewConsensusStrategyInfo::default(),
             };
             let field = "tasks.review.consensus_strategy_info.approval_threshold_reviewers";

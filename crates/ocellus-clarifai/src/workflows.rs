@@ -8,7 +8,10 @@ use crate::{paging, status};
 
 /// Empty: this server does not run workflows, so nobody can have published one.
 #[expect(clippy::unused_async, reason = "handlers are async")]
-pub async fn list_public_workflows(_cx: Cx, req: ListPublicWorkflowsRequest) -> Result<MultiWorkflowResponse> {
+pub async fn list_public_workflows(
+    _cx: Cx,
+    req: ListPublicWorkflowsRequest,
+) -> Result<MultiWorkflowResponse> {
     paging::page(req.page, req.per_page)?;
     Ok(MultiWorkflowResponse { status: status::success(), workflows: Vec::new() })
 }

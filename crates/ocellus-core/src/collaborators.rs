@@ -90,6 +90,7 @@ fn account_of(tx: &store::Tx<'_>, who: &Who) -> Result<store::Account> {
 }
 
 /// Lets other accounts work on the app. `Conflict` if one does already; then none is let in.
+#[expect(clippy::wildcard_enum_match_arm, reason = "everything else is treated alike, whatever is added")]
 pub async fn create(app: &AppCtx, new: Vec<(Who, ScopeSet)>) -> Result<Vec<Collaborator>> {
     app.check_writable()?;
     check_number(new.len())?;

@@ -91,6 +91,7 @@ pub struct NewDuplication {
 
 /// Which app receives the copies.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "made once for a copy")]
 pub enum Destination {
     /// A new one; what is empty is taken from the app that is copied, the id is made up.
     New(NewApp),
@@ -99,11 +100,7 @@ pub enum Destination {
 }
 
 /// Begins to copy an app of the account. A new app exists at once and fills in the background.
-pub async fn create(
-    account: &AccountCtx,
-    app: &AppCtx,
-    new: NewDuplication,
-) -> Result<Stored<Duplication>> {
+pub async fn create(account: &AccountCtx, app: &AppCtx, new: NewDuplication) -> Result<Stored<Duplication>> {
     check(app, &new)?;
     let platform = account.platform();
     let (made, destination_uid, destination_app_id) = destination(account, app, new.destination).await?;

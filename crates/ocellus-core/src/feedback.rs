@@ -169,13 +169,21 @@ pub async fn add_for_search(app: &AppCtx, feedback: SearchFeedback) -> Result<()
 }
 
 /// What users said of a model's answers, or of all models', the latest first.
-pub async fn of_models(app: &AppCtx, model_id: Option<&str>, page: Page) -> Result<Vec<Stored<ModelFeedback>>> {
+pub async fn of_models(
+    app: &AppCtx,
+    model_id: Option<&str>,
+    page: Page,
+) -> Result<Vec<Stored<ModelFeedback>>> {
     let listing = Listing { about: model_id.map(str::to_owned), newest_first: true, ..Listing::default() };
     resources::list(&Shelf::from(app), &listing, page).await
 }
 
 /// What users picked from a search's hits, or from all searches', the latest first.
-pub async fn of_searches(app: &AppCtx, search_id: Option<&str>, page: Page) -> Result<Vec<Stored<SearchFeedback>>> {
+pub async fn of_searches(
+    app: &AppCtx,
+    search_id: Option<&str>,
+    page: Page,
+) -> Result<Vec<Stored<SearchFeedback>>> {
     let listing = Listing { about: search_id.map(str::to_owned), newest_first: true, ..Listing::default() };
     resources::list(&Shelf::from(app), &listing, page).await
 }

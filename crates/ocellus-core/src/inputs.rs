@@ -17,7 +17,7 @@ pub(crate) use hosted::TEXT;
 pub use hosted::image;
 pub use list::{count, get, get_many, list, stream};
 pub use patch::patch;
-pub(crate) use rows::{load, STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY};
+pub(crate) use rows::{STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY, load};
 
 use ocellus_algo::color::DominantColor;
 

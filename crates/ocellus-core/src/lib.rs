@@ -11,8 +11,8 @@ pub mod bootstrap;
 pub mod bulk;
 pub mod catalog;
 pub mod clock;
-pub mod collectors;
 pub mod collaborators;
+pub mod collectors;
 pub mod concepts;
 pub mod datasets;
 pub mod duplications;
@@ -40,10 +40,10 @@ pub mod search;
 pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
-pub mod users;
-pub mod uploads;
-pub mod video;
 mod texts;
+pub mod uploads;
+pub mod users;
+pub mod video;
 pub mod vocabs;
 
 pub use access::{AccountCtx, AppCtx, Caller, KeyKind, Scope, ScopeSet};

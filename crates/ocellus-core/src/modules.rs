@@ -127,7 +127,9 @@ pub async fn get(app: &AppCtx, id: &str) -> Result<ListedModule> {
 pub async fn list(app: &AppCtx, listing: ModuleListing, page: Page) -> Result<Vec<ListedModule>> {
     let page = page.check()?;
     let (uid, id) = (app.uid().to_owned(), app.app().id.clone());
-    let read = move |tx: &mut store::Tx<'_>| of_app(tx, &uid, &id, &listing.search).map(|all| (all, listing.clone()));
+    let read = move |tx: &mut store::Tx<'_>| {
+        of_app(tx, &uid, &id, &listing.search).map(|all| (all, listing.clone()))
+    };
     let (all, listing) = app.platform().store().read(read).await?;
     Ok(sorted(all, &listing, page))
 }
@@ -203,7 +205,8 @@ pub async fn create_versions(
 ) -> Result<Vec<Stored<ModuleVersion>>> {
     let module_id = module_id.to_owned();
     let shelf = Shelf::from(app).within(&module_id);
-    resources::create_if(&shelf, new, move |tx, owner| resources::exists::<Module>(tx, owner, &module_id)).await
+    resources::create_if(&shelf, new, move |tx, owner| resources::exists::<Module>(tx, owner, &module_id))
+        .await
 }
 
 /// The versions of a module in order of creation. `NotFound` if there is no such module.

@@ -184,6 +184,7 @@ pub async fn create<D: Document>(shelf: &Shelf, new: Vec<New<D>>) -> Result<Vec<
 }
 
 /// Adds documents if `allowed`, called in the same transaction with the owner's uid, has nothing against it.
+#[expect(clippy::wildcard_enum_match_arm, reason = "everything else is treated alike, whatever is added")]
 pub(crate) async fn create_if<D: Document>(
     shelf: &Shelf,
     new: Vec<New<D>>,
@@ -471,8 +472,9 @@ pub(crate) fn rewrite<D: Document>(
 
 /// A row read by the store's own methods as a document.
 pub(crate) fn stored<D: Document>(row: store::Resource) -> Result<Stored<D>> {
-    let doc = serde_json::from_value(Value::Object(row.doc))
-        .map_err(|error| Error::internal(anyhow::anyhow!("{} '{}' cannot be read: {error}", D::NOUN, row.id)))?;
+    let doc = serde_json::from_value(Value::Object(row.doc)).map_err(|error| {
+        Error::internal(anyhow::anyhow!("{} '{}' cannot be read: {error}", D::NOUN, row.id))
+    })?;
     Ok(Stored {
         id: row.id,
         parent: row.parent,

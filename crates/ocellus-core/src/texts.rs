@@ -75,7 +75,8 @@ impl Inner {
             *loaded = Some(self.load(model)?);
         }
         let Some(Loaded { tokenizer, session }) = loaded.as_mut() else { return Ok(Vec::new()) };
-        let pieces: Vec<Vec<i64>> = texts.iter().map(|text| tokenizer.encode(text, model.max_tokens)).collect();
+        let pieces: Vec<Vec<i64>> =
+            texts.iter().map(|text| tokenizer.encode(text, model.max_tokens)).collect();
         Ok(session.embed(&pieces)?)
     }
 
@@ -84,7 +85,8 @@ impl Inner {
             let message = "the model for the meaning of texts cannot be loaded; run `make setup`";
             Error::unavailable(message).caused_by(anyhow::anyhow!("{why}"))
         };
-        let json = std::fs::read(&model.tokenizer).map_err(|e| fail(format!("{}: {e}", model.tokenizer.display())))?;
+        let json = std::fs::read(&model.tokenizer)
+            .map_err(|e| fail(format!("{}: {e}", model.tokenizer.display())))?;
         let tokenizer = WordPiece::from_json(&json).map_err(|e| fail(e.to_string()))?;
         let runtime = Runtime::load(&self.library).map_err(|e| fail(e.to_string()))?;
         let options = SessionOptions { intra_threads: 1 };

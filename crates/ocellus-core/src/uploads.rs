@@ -180,8 +180,11 @@ fn check_parts(parts: &[Part], content_length: u64) -> Result<()> {
 /// Adds a piece to those that are there, unless it contradicts them.
 fn add(there: &mut Vec<store::UploadPart>, new: &store::UploadPart, id: &str) -> Result<()> {
     let (start, end) = (new.range_start, new.range_start + new.length);
-    let overlaps = |part: &store::UploadPart| part.range_start < end && start < part.range_start + part.length;
-    let same = |part: &store::UploadPart| (part.range_start, part.length, &part.blob) == (start, new.length, &new.blob);
+    let overlaps =
+        |part: &store::UploadPart| part.range_start < end && start < part.range_start + part.length;
+    let same = |part: &store::UploadPart| {
+        (part.range_start, part.length, &part.blob) == (start, new.length, &new.blob)
+    };
     match there.iter().find(|part| overlaps(part)) {
         Some(part) if same(part) => return Ok(()),
         Some(part) => {

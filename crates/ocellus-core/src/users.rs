@@ -157,6 +157,7 @@ fn taken_id(id: &str) -> Error {
     Error::conflict(Resource::Account(id.to_owned()), format!("user '{id}' exists already"))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "everything else is treated alike, whatever is added")]
 fn on_conflict(error: store::Error, email: &str) -> Error {
     match error {
         store::Error::Conflict(_) => {

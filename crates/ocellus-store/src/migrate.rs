@@ -27,7 +27,11 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 4, name: "datasets", sql: include_str!("../migrations/0004_datasets.sql") },
     Migration { version: 5, name: "media", sql: include_str!("../migrations/0005_media.sql") },
     Migration { version: 6, name: "accounts", sql: include_str!("../migrations/0006_accounts.sql") },
-    Migration { version: 8, name: "concept words", sql: include_str!("../migrations/0008_concept_words.sql") },
+    Migration {
+        version: 8,
+        name: "concept words",
+        sql: include_str!("../migrations/0008_concept_words.sql"),
+    },
 ];
 
 /// Applies the migrations that the database lacks, all in one transaction.

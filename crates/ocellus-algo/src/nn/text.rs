@@ -66,7 +66,11 @@ impl TextSession {
         if states.len() != texts.len() * width * size {
             return Err(Error::Backend(format!("the model {model} gave an array of shape {shape:?}")));
         }
-        Ok(texts.iter().enumerate().map(|(row, text)| mean(&states[row * width * size..], text.len(), size)).collect())
+        Ok(texts
+            .iter()
+            .enumerate()
+            .map(|(row, text)| mean(&states[row * width * size..], text.len(), size))
+            .collect())
     }
 }
 

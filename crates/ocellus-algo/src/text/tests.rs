@@ -40,8 +40,12 @@ fn a_long_text_and_a_long_word_end_somewhere() {
 
 #[test]
 fn a_file_that_is_no_tokenizer_is_refused() {
-    for json in ["", "{}", r#"{"model": {"type": "BPE", "vocab": {}}}"#, r#"{"model": {"type": "WordPiece", "vocab": {}}}"#]
-    {
+    for json in [
+        "",
+        "{}",
+        r#"{"model": {"type": "BPE", "vocab": {}}}"#,
+        r#"{"model": {"type": "WordPiece", "vocab": {}}}"#,
+    ] {
         assert!(matches!(WordPiece::from_json(json.as_bytes()), Err(Error::BadInput(_))), "{json}");
     }
 }
@@ -57,13 +61,15 @@ fn cache() -> PathBuf {
 #[test]
 fn the_golden_sentences_have_their_pieces_and_their_vectors() {
     let models = cache().join("models");
-    let tokenizer = models.join("be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037/tokenizer.json");
-    let network =
-        models.join("8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6/all-minilm-l6-v2-int8.onnx");
+    let tokenizer =
+        models.join("be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037/tokenizer.json");
+    let network = models
+        .join("8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6/all-minilm-l6-v2-int8.onnx");
     let tokenizer = WordPiece::from_json(&std::fs::read(tokenizer).expect("run `make setup`")).unwrap();
     let runtime = Runtime::load(&cache().join("runtime/libonnxruntime.so.1.31.1")).unwrap();
     let mut session = TextSession::open(&runtime, &network, &SessionOptions { intra_threads: 1 }).unwrap();
-    let golden = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/golden/minilm-sentences.json");
+    let golden =
+        PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/golden/minilm-sentences.json");
     let golden: Value = serde_json::from_slice(&std::fs::read(golden).unwrap()).unwrap();
     let cases = golden["cases"].as_array().unwrap();
     assert!(cases.len() >= 20);
@@ -71,7 +77,8 @@ fn the_golden_sentences_have_their_pieces_and_their_vectors() {
     for case in cases {
         let text = case["text"].as_str().unwrap();
         let ids = tokenizer.encode(text, 256);
-        let expected: Vec<i64> = case["ids"].as_array().unwrap().iter().map(|id| id.as_i64().unwrap()).collect();
+        let expected: Vec<i64> =
+            case["ids"].as_array().unwrap().iter().map(|id| id.as_i64().unwrap()).collect();
         assert_eq!(ids, expected, "{text:?}");
         all.push(ids);
     }

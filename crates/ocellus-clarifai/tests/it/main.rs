@@ -4,6 +4,7 @@
 
 mod accounts;
 mod archives;
+mod clips;
 mod grpc;
 mod hosted;
 mod limits;

@@ -62,6 +62,7 @@ scenarios! {
     collectors = "25-collectors.txt";
     apps_found_and_renamed = "26-apps-found-and-renamed.txt";
     duplications = "27-duplications.txt";
+    concept_references = "28-concept-references.txt";
     annotations = "30-annotations.txt";
     annotations_what_goes_wrong = "31-annotations-what-goes-wrong.txt";
     annotation_workers_and_status = "32-annotation-workers-and-status.txt";

@@ -12,6 +12,8 @@ use ocellus_core::testing::{TestPlatform, cache_dir};
 use ocellus_core::{Caller, KeyKind, ScopeSet, accounts};
 use ocellus_http::scenario::World;
 
+use crate::clips;
+
 /// A router over a fresh platform.
 pub fn routed(platform: &TestPlatform) -> Router {
     router(platform.platform.clone(), ClarifaiConfig::default())
@@ -32,6 +34,7 @@ pub async fn world(test: &TestPlatform) -> World {
         .var("other_pat", other.1)
         .var("photos", photo_server().await)
         .files(cache_dir().join("photos"))
+        .files(clips::folder())
         .jobs(move || {
             let platform = platform.clone();
             async move { platform.run_until_idle().await.map(|_| ()).map_err(|e| e.to_string()) }
@@ -74,7 +77,8 @@ async fn photo_server() -> String {
             if name == "page.html" {
                 return Ok(b"<html>not an image</html>".to_vec());
             }
-            std::fs::read(path).map_err(|_| StatusCode::NOT_FOUND)
+            let clip = clips::folder().join(&name);
+            std::fs::read(path).or_else(|_| std::fs::read(clip)).map_err(|_| StatusCode::NOT_FOUND)
         }
     };
     let app = Router::new().route("/{*name}", get(serve));

@@ -178,6 +178,7 @@ pub async fn patch(
     app.platform().store().write(write).await
 }
 
+#[expect(clippy::too_many_arguments, reason = "what a change needs to know, each once")]
 fn apply(
     tx: &store::Tx<'_>,
     by: &Labeller,

@@ -71,6 +71,7 @@ async fn a_deleted_app_is_gone_at_once_with_its_keys_and_its_rows_and_blobs_foll
             labels: Vec::new(),
             metadata: JsonMap::new(),
             geo: None,
+            parts: Default::default(),
         };
         let made = inputs::create(&app, vec![input]).await.unwrap().remove(0).unwrap();
         let hash = made.hosted.unwrap().hash;
@@ -110,5 +111,6 @@ fn text_input() -> NewInput {
         labels: Vec::new(),
         metadata: JsonMap::new(),
         geo: None,
+        parts: Default::default(),
     }
 }

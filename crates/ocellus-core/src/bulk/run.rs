@@ -19,6 +19,7 @@ pub(crate) const KIND: JobKind = JobKind {
 };
 
 /// All of a portion is its effect, so that it happens once.
+#[expect(clippy::unused_async, reason = "the registry of jobs holds asynchronous functions")]
 async fn run(cx: JobCtx) -> Result<Outcome> {
     cx.checkpoint()?;
     let portion = Portion::read(&cx)?;

@@ -140,7 +140,8 @@ impl Words {
 mod tests {
     use super::*;
 
-    const NAMES: &str = "id\tlanguage\tname\tsource\nai_a\tja\t犬\town\nai_a\tpt\tcão\tcldr\nai_b\tde\tKatze\town\n";
+    const NAMES: &str =
+        "id\tlanguage\tname\tsource\nai_a\tja\t犬\town\nai_a\tpt\tcão\tcldr\nai_b\tde\tKatze\town\n";
     const SYNONYMS: &str = "id\tlanguage\tname\nai_a\ten\tdomestic dog\nai_a\tde\tKöter\n";
     const RELATIONS: &str = "subject\tpredicate\tobject\nai_a\thypernym\tai_c\nai_c\thyponym\tai_a\n";
 
@@ -175,7 +176,10 @@ mod tests {
         let cases = [
             (Words::parse(&format!("{head}x\tja\n"), head, head), "name row 2 has too few columns"),
             (Words::parse(head, &format!("{head}x\n"), head), "synonym row 2 has too few columns"),
-            (Words::parse(head, head, &format!("{head}x\tlikes\ty\n")), "relation row 2 has no known predicate"),
+            (
+                Words::parse(head, head, &format!("{head}x\tlikes\ty\n")),
+                "relation row 2 has no known predicate",
+            ),
         ];
         for (result, expected) in cases {
             assert_eq!(result.unwrap_err(), expected);

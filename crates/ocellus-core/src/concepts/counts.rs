@@ -57,7 +57,10 @@ pub async fn list(app: &AppCtx, page: Page) -> Result<Vec<ConceptCounts>> {
                 name: concept.name.clone(),
                 ..ConceptCounts::default()
             };
-            counts.iter().filter(|count| count.concept_id == concept.id).for_each(|count| add(&mut one, count));
+            counts
+                .iter()
+                .filter(|count| count.concept_id == concept.id)
+                .for_each(|count| add(&mut one, count));
             found.push(one);
         }
         Ok::<_, Error>(found)

@@ -73,7 +73,11 @@ fn from_row(row: store::ConceptName) -> ConceptLanguage {
 }
 
 /// Adds names to a concept of the app. `Conflict` if it has one in a language; then none is added.
-pub async fn create(app: &AppCtx, concept_id: &str, names: Vec<ConceptLanguage>) -> Result<Vec<ConceptLanguage>> {
+pub async fn create(
+    app: &AppCtx,
+    concept_id: &str,
+    names: Vec<ConceptLanguage>,
+) -> Result<Vec<ConceptLanguage>> {
     app.check_writable()?;
     check(&names)?;
     let rows: Vec<store::ConceptName> = names.iter().map(|name| row_of(app, concept_id, name)).collect();
@@ -83,7 +87,8 @@ pub async fn create(app: &AppCtx, concept_id: &str, names: Vec<ConceptLanguage>)
         let concept = concept.ok_or_else(|| Error::not_found(Resource::Concept(first.concept_id.clone())))?;
         for row in &rows {
             if row.language == concept.language || !tx.insert_concept_name_if_missing(row)? {
-                let message = format!("the concept has a name in '{}' already: duplicate language", row.language);
+                let message =
+                    format!("the concept has a name in '{}' already: duplicate language", row.language);
                 return Err(Error::conflict(Resource::Other("language", row.language.clone()), message));
             }
         }
@@ -117,7 +122,10 @@ pub async fn patch(
             }
             match (action, is_own) {
                 (PatchAction::Remove, true) => {
-                    return Err(Error::invalid("concept_languages", "a concept keeps the name in its own language"));
+                    return Err(Error::invalid(
+                        "concept_languages",
+                        "a concept keeps the name in its own language",
+                    ));
                 }
                 (PatchAction::Remove, false) => tx.delete_concept_name(&uid, &id, &row.language)?,
                 (PatchAction::Merge | PatchAction::Overwrite, true) => {
@@ -145,7 +153,10 @@ fn check(names: &[ConceptLanguage]) -> Result<()> {
             && name.language.len() <= MAX_CODE
             && name.language.chars().all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
         if !is_code {
-            return Err(Error::invalid("concept_languages.id", "must be the code of a language, such as 'ja'"));
+            return Err(Error::invalid(
+                "concept_languages.id",
+                "must be the code of a language, such as 'ja'",
+            ));
         }
         if name.name.is_empty() {
             return Err(Error::invalid("concept_languages.name", "must not be empty"));
@@ -170,7 +181,12 @@ fn row_of(app: &AppCtx, concept_id: &str, name: &ConceptLanguage) -> store::Conc
 }
 
 /// The app's concepts whose names in a language fit a pattern, with those names.
-pub(super) async fn search_own(app: &AppCtx, pattern: String, language: String, n_wanted: usize) -> Result<Vec<Concept>> {
+pub(super) async fn search_own(
+    app: &AppCtx,
+    pattern: String,
+    language: String,
+    n_wanted: usize,
+) -> Result<Vec<Concept>> {
     let uid = app.uid().to_owned();
     let limit = i64::try_from(n_wanted).unwrap_or(i64::MAX);
     let read = move |tx: &mut store::Tx<'_>| {

@@ -105,7 +105,8 @@ async fn own(app: &AppCtx, query: RelationQuery, is_public: bool) -> Result<Vec<
                 }
             }
         };
-        let rows = rows.into_iter().filter(|row| query.graph_id.as_ref().is_none_or(|id| *id == row.graph_id));
+        let rows =
+            rows.into_iter().filter(|row| query.graph_id.as_ref().is_none_or(|id| *id == row.graph_id));
         let seen: Vec<Seen> = rows.flat_map(|row| seen(row, &query)).collect();
         let ids: HashSet<&String> = seen.iter().flat_map(|one| [&one.subject_id, &one.object_id]).collect();
         let ids: Vec<&String> = ids.into_iter().collect();
@@ -161,7 +162,11 @@ fn public(app: &AppCtx, query: &RelationQuery) -> Vec<Relation> {
     }
     let words = app.platform().catalog().words();
     let of_one = |id: &str| -> Vec<(String, Predicate, String)> {
-        words.relations(id).iter().map(|(predicate, object)| (id.to_owned(), *predicate, object.clone())).collect()
+        words
+            .relations(id)
+            .iter()
+            .map(|(predicate, object)| (id.to_owned(), *predicate, object.clone()))
+            .collect()
     };
     let all = || words.all_relations().map(|(s, p, o)| (s.to_owned(), p, o.to_owned())).collect();
     let triples: Vec<(String, Predicate, String)> = query.concept_id.as_deref().map_or_else(all, of_one);
@@ -219,7 +224,8 @@ pub async fn create(app: &AppCtx, new: Vec<NewRelation>) -> Result<Vec<Relation>
                 return Err(crate::resources::missing::<KnowledgeGraph>(&row.graph_id));
             }
             if !tx.insert_concept_relation_if_missing(row)? {
-                let message = format!("'{}' is related to '{}' in this way already", row.subject_id, row.object_id);
+                let message =
+                    format!("'{}' is related to '{}' in this way already", row.subject_id, row.object_id);
                 return Err(Error::conflict(Resource::Other("concept relation", row.id.clone()), message));
             }
         }
@@ -304,7 +310,10 @@ pub async fn delete(app: &AppCtx, concept_id: &str, ids: Vec<String>) -> Result<
 
 fn check_number(n: usize) -> Result<()> {
     if n == 0 || n > MAX_PER_CALL {
-        return Err(Error::invalid("concept_relations", format!("must hold 1 to {MAX_PER_CALL} items, not {n}")));
+        return Err(Error::invalid(
+            "concept_relations",
+            format!("must hold 1 to {MAX_PER_CALL} items, not {n}"),
+        ));
     }
     Ok(())
 }

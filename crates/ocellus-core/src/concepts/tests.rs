@@ -118,7 +118,11 @@ async fn concepts_are_found_by_pattern_and_language_the_own_before_the_public_on
 }
 
 fn name_in(language: &str, name: &str) -> languages::ConceptLanguage {
-    languages::ConceptLanguage { language: language.to_owned(), name: name.to_owned(), definition: String::new() }
+    languages::ConceptLanguage {
+        language: language.to_owned(),
+        name: name.to_owned(),
+        definition: String::new(),
+    }
 }
 
 #[tokio::test]
@@ -141,21 +145,32 @@ async fn a_concept_has_one_name_per_language_and_is_found_by_each() {
             names.into_iter().map(|name| format!("{}:{}", name.language, name.name)).collect()
         };
         let names = languages::list(&app, "dog", all).await.unwrap();
-        assert_eq!(codes(names), ["en:Dog", "de:Hund", "ja:いぬ"], "the refused call added none of its names");
+        assert_eq!(
+            codes(names),
+            ["en:Dog", "de:Hund", "ja:いぬ"],
+            "the refused call added none of its names"
+        );
         let found = search(&app, query("hu*", Some("de"), false), all).await.unwrap();
-        assert_eq!((ids(&found), found[0].name.as_str(), found[0].language.as_str()), (vec!["dog"], "Hund", "de"));
+        assert_eq!(
+            (ids(&found), found[0].name.as_str(), found[0].language.as_str()),
+            (vec!["dog"], "Hund", "de")
+        );
         assert!(search(&app, query("hu*", Some("ja"), false), all).await.unwrap().is_empty());
 
-        languages::patch(&app, "dog", vec![name_in("ja", "イヌ"), name_in("en", "Hound")], PatchAction::Overwrite)
-            .await
-            .unwrap();
+        languages::patch(
+            &app,
+            "dog",
+            vec![name_in("ja", "イヌ"), name_in("en", "Hound")],
+            PatchAction::Overwrite,
+        )
+        .await
+        .unwrap();
         languages::patch(&app, "dog", vec![name_in("de", "")], PatchAction::Remove).await.unwrap();
         let names = languages::list(&app, "dog", all).await.unwrap();
         assert_eq!(codes(names), ["en:Hound", "ja:イヌ"]);
-        for (language, action, kind) in [
-            ("de", PatchAction::Overwrite, Kind::NotFound),
-            ("en", PatchAction::Remove, Kind::Invalid),
-        ] {
+        for (language, action, kind) in
+            [("de", PatchAction::Overwrite, Kind::NotFound), ("en", PatchAction::Remove, Kind::Invalid)]
+        {
             let refused = languages::patch(&app, "dog", vec![name_in(language, "x")], action).await;
             assert_eq!(refused.unwrap_err().kind, kind);
         }
@@ -202,7 +217,10 @@ async fn a_relation_is_said_once_and_seen_from_both_ends() {
         create(&app, vec![new("burger", "", ""), new("food", "", ""), new("meal", "", "")]).await.unwrap();
         let made = relations::create(
             &app,
-            vec![relation("food", Predicate::Hyponym, "burger"), relation("meal", Predicate::Synonym, "food")],
+            vec![
+                relation("food", Predicate::Hyponym, "burger"),
+                relation("meal", Predicate::Synonym, "food"),
+            ],
         )
         .await
         .unwrap();
@@ -213,7 +231,8 @@ async fn a_relation_is_said_once_and_seen_from_both_ends() {
                 ..relations::RelationQuery::default()
             };
             let found = relations::list(&app, query, all).await.unwrap();
-            let text = |r: &relations::Relation| format!("{} {} {}", r.subject.id, r.predicate.name(), r.object.id);
+            let text =
+                |r: &relations::Relation| format!("{} {} {}", r.subject.id, r.predicate.name(), r.object.id);
             found.iter().map(text).collect::<Vec<_>>()
         };
         assert_eq!(seen(Some("burger"), None).await, ["burger hypernym food"]);
@@ -227,7 +246,13 @@ async fn a_relation_is_said_once_and_seen_from_both_ends() {
             (relation("food", Predicate::Synonym, "meal"), Kind::Conflict),
             (relation("food", Predicate::Synonym, "food"), Kind::Invalid),
             (relation("food", Predicate::Synonym, "nobody"), Kind::NotFound),
-            (relations::NewRelation { graph_id: "g".into(), ..relation("meal", Predicate::Hypernym, "food") }, Kind::NotFound),
+            (
+                relations::NewRelation {
+                    graph_id: "g".into(),
+                    ..relation("meal", Predicate::Hypernym, "food")
+                },
+                Kind::NotFound,
+            ),
         ] {
             assert_eq!(relations::create(&app, vec![again]).await.unwrap_err().kind, kind);
         }

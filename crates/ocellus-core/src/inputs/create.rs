@@ -239,8 +239,7 @@ async fn prepare(app: &AppCtx, new: NewInput, field: String) -> Result<Candidate
 fn check(new: &NewInput, field: &str) -> Result<()> {
     let url_field = || format!("{field}.data.{}.url", new.kind.name());
     if let Source::Url(url) = &new.source {
-        let parsed =
-            Url::parse(url).map_err(|_| Error::invalid(url_field(), "is not a URL"))?;
+        let parsed = Url::parse(url).map_err(|_| Error::invalid(url_field(), "is not a URL"))?;
         if !matches!(parsed.scheme(), "http" | "https") {
             return Err(Error::invalid(url_field(), "must begin with http:// or https://"));
         }

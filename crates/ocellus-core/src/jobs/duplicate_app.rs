@@ -55,7 +55,9 @@ fn step(
         if doc.state == State::Done {
             return Ok(());
         }
-        for (uid, id) in [(&doc.source_uid, &doc.source_app_id), (&doc.destination_uid, &doc.destination_app_id)] {
+        for (uid, id) in
+            [(&doc.source_uid, &doc.source_app_id), (&doc.destination_uid, &doc.destination_app_id)]
+        {
             if tx.app_by_uid(uid)?.is_none_or(|app| app.deleted_at_us.is_some()) {
                 return Err(Error::not_found(Resource::App(id.clone())));
             }

@@ -7,9 +7,9 @@ use ocellus_store as store;
 use serde_json::{Value, json};
 
 use super::{JobCtx, JobKind, NewJob, Outcome};
+use crate::inputs::TEXT;
 use crate::inputs::doc::{ColorDoc, InputDoc};
 use crate::inputs::{FailureCode, STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY};
-use crate::inputs::TEXT;
 use crate::media_type::media_type;
 use crate::predict::{self, Description, Scored, VideoDescription};
 use crate::{CropBox, Error, JsonMap, Kind, MediaKind, Resource, Result};
@@ -318,7 +318,7 @@ fn fill(row: &mut store::Input, seen: &Seen, description: &Description) -> Resul
 
 fn exif_map(exif: &Exif) -> JsonMap {
     let mut map = match serde_json::to_value(exif) {
-        Ok(serde_json::Value::Object(map)) => map,
+        Ok(Value::Object(map)) => map,
         Ok(_) | Err(_) => JsonMap::new(),
     };
     map.retain(|_, value| !value.is_null());

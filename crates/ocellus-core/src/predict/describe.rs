@@ -53,12 +53,8 @@ pub async fn describe(platform: &Platform, image: RgbImage) -> Result<Descriptio
         Some(input) => unit(output_of(embedding, &run_weights(platform, embedding, input).await?)?),
     };
     let probabilities = general.labels.probabilities(output_of(general, &outputs)?);
-    let wanted = Wanted {
-        max_concepts: KEPT_CONCEPTS,
-        min_value: 0.0,
-        sampling: Sampling::default(),
-        selected: None,
-    };
+    let wanted =
+        Wanted { max_concepts: KEPT_CONCEPTS, min_value: 0.0, sampling: Sampling::default(), selected: None };
     Ok(Description {
         concepts_version_id: general.version_id().to_owned(),
         concepts: wanted.pick(&general.labels, &probabilities),

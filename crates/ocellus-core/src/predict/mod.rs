@@ -3,9 +3,9 @@
 mod answer;
 mod describe;
 pub(crate) mod stored;
-mod video;
 #[cfg(test)]
 mod tests;
+mod video;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -71,7 +71,13 @@ pub struct PredictOptions {
 
 impl Default for PredictOptions {
     fn default() -> Self {
-        Self { max_concepts: 20, min_value: 0.0, select: Vec::new(), language: None, sampling: Sampling::default() }
+        Self {
+            max_concepts: 20,
+            min_value: 0.0,
+            select: Vec::new(),
+            language: None,
+            sampling: Sampling::default(),
+        }
     }
 }
 

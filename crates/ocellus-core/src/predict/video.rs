@@ -110,7 +110,9 @@ fn strongest<'a>(seen: impl Iterator<Item = &'a Scored>) -> Vec<Scored> {
         }
     }
     let mut best: Vec<Scored> = best.into_values().cloned().collect();
-    best.sort_by(|a, b| b.probability.total_cmp(&a.probability).then_with(|| a.concept_id.cmp(&b.concept_id)));
+    best.sort_by(|a, b| {
+        b.probability.total_cmp(&a.probability).then_with(|| a.concept_id.cmp(&b.concept_id))
+    });
     best.truncate(KEPT_CONCEPTS);
     best
 }
@@ -137,7 +139,8 @@ mod tests {
     #[test]
     fn a_video_shows_each_concept_as_well_as_its_best_frame_does() {
         let frames = [scored("a", 0.2), scored("b", 0.9), scored("a", 0.7), scored("b", 0.1)];
-        let best: Vec<_> = strongest(frames.iter()).into_iter().map(|s| (s.concept_id, s.probability)).collect();
+        let best: Vec<_> =
+            strongest(frames.iter()).into_iter().map(|s| (s.concept_id, s.probability)).collect();
         assert_eq!(best, [("b".to_owned(), 0.9), ("a".to_owned(), 0.7)]);
     }
 

@@ -112,7 +112,10 @@ async fn patches_change_the_named_fields_and_the_lists_with_them() {
         for (bad, kind) in [
             (vec![("hen".to_owned(), part(json!({"legs": -1})))], Kind::Invalid),
             (vec![("hen".to_owned(), part(json!({"legs": "two"})))], Kind::Invalid),
-            (vec![("hen".to_owned(), part(json!({"legs": 9}))), ("no".to_owned(), JsonMap::new())], Kind::NotFound),
+            (
+                vec![("hen".to_owned(), part(json!({"legs": 9}))), ("no".to_owned(), JsonMap::new())],
+                Kind::NotFound,
+            ),
         ] {
             assert_eq!(patch::<Pet>(&shelf, bad, PatchAction::Overwrite).await.unwrap_err().kind, kind);
         }

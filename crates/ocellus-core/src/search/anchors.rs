@@ -105,6 +105,7 @@ pub(super) async fn seen(app: &AppCtx, query: &Query) -> Result<Seen> {
 }
 
 /// Names a query of a key apart from its page. Pictures count by their bytes.
+#[expect(clippy::wildcard_enum_match_arm, reason = "everything else is treated alike, whatever is added")]
 fn key_of(app: &AppCtx, query: &Query) -> u64 {
     let mut hasher = DefaultHasher::new();
     (app.uid(), &app.caller().key_id, query.page.per_page).hash(&mut hasher);
@@ -149,7 +150,11 @@ async fn written_until(app: &AppCtx, anchor: Anchor) -> Result<Seen> {
         let is_mixed = described.iter().any(|id| !created.contains(id));
         let mut hidden = created;
         hidden.extend(described);
-        Ok::<_, Error>(Seen { hidden: hidden.into_iter().collect(), until_seq: Some(anchor.input_seq), is_mixed })
+        Ok::<_, Error>(Seen {
+            hidden: hidden.into_iter().collect(),
+            until_seq: Some(anchor.input_seq),
+            is_mixed,
+        })
     };
     app.platform().store().read(read).await
 }
@@ -158,7 +163,8 @@ async fn written_until(app: &AppCtx, anchor: Anchor) -> Result<Seen> {
 async fn created_until(app: &AppCtx, as_of_us: i64) -> Result<Seen> {
     let uid = app.uid().to_owned();
     let read = move |tx: &mut Tx<'_>| {
-        let hidden: Vec<String> = newer(tx, &uid, |_, created_us| created_us > as_of_us)?.into_iter().collect();
+        let hidden: Vec<String> =
+            newer(tx, &uid, |_, created_us| created_us > as_of_us)?.into_iter().collect();
         // The total must not count them, so they are taken out one by one.
         Ok::<_, Error>(Seen { is_mixed: !hidden.is_empty(), hidden, until_seq: None })
     };

@@ -106,7 +106,11 @@ fn contains(have: &Value, wanted: &Value) -> bool {
 }
 
 /// Makes filters ready. Fetches and hashes pictures.
-pub(super) async fn prepare(app: &AppCtx, filters: Vec<Filter>, language: Option<&str>) -> Result<Conditions> {
+pub(super) async fn prepare(
+    app: &AppCtx,
+    filters: Vec<Filter>,
+    language: Option<&str>,
+) -> Result<Conditions> {
     let mut conditions = Conditions::default();
     for Filter { negate, test } in filters {
         match test {

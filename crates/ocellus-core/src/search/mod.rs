@@ -9,9 +9,9 @@ mod recall;
 pub mod saved;
 mod select;
 mod selection;
-mod words;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::collections::HashMap;
 
@@ -204,6 +204,7 @@ pub struct Hits {
 /// a visual rank is `(1 + cosine) / 2`, that of a concept its probability or value; a negated rank scores 1 minus that,
 /// and several ranks score their mean. Ranked by concepts alone, and by none of them negated, only inputs that have one
 /// are found. Pages beyond the end are empty.
+#[expect(clippy::wildcard_enum_match_arm, reason = "everything else is treated alike, whatever is added")]
 pub async fn run(app: &AppCtx, query: Query) -> Result<Hits> {
     let page = check(&query)?;
     let seen = anchors::seen(app, &query).await?;
@@ -211,7 +212,9 @@ pub async fn run(app: &AppCtx, query: Query) -> Result<Hits> {
     let mut conditions = filter::prepare(app, query.filters, language).await?;
     let depth = if query.counted { usize::MAX } else { depth(page) };
     let ranked = match rank::prepare(app, query.ranks, language, query.metric, query.min_score).await? {
-        Order::Creation if conditions.is_empty() && seen.is_in_order() => everything(app, page, &seen).await?,
+        Order::Creation if conditions.is_empty() && seen.is_in_order() => {
+            everything(app, page, &seen).await?
+        }
         order => {
             seen.restrict(&mut conditions);
             ordered(app, order, conditions, depth).await?

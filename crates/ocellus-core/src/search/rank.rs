@@ -41,7 +41,10 @@ pub(super) struct Mean {
 pub(super) enum ByConcept {
     /// The best of several, each counting for so much.
     Best(Vec<(f32, ByConcept)>),
-    Predicted { version_id: String, id: String },
+    Predicted {
+        version_id: String,
+        id: String,
+    },
     Labelled(ConceptTerm),
 }
 
@@ -80,8 +83,12 @@ pub(super) async fn prepare(
                 continue;
             }
         };
-        let likeness =
-            likeness.get_or_insert_with(|| Likeness { sum: vec![0.0; vector.len()], n: 0, min_score, metric });
+        let likeness = likeness.get_or_insert_with(|| Likeness {
+            sum: vec![0.0; vector.len()],
+            n: 0,
+            min_score,
+            metric,
+        });
         likeness.add(&vector, negate);
     }
     Ok(match (likeness, concepts.is_empty()) {
@@ -160,8 +167,11 @@ impl Likeness {
     pub async fn search(self, app: &AppCtx, conditions: Conditions, depth: usize) -> Result<Ranked> {
         let selection = select::select(app, conditions).await?;
         let (found, likeness) = self.find(app, depth, selection).await?;
-        let mut scored: Vec<(String, f32)> =
-            found.hits.into_iter().map(|(id, cosine)| (id, likeness.metric.of(likeness.score(cosine)))).collect();
+        let mut scored: Vec<(String, f32)> = found
+            .hits
+            .into_iter()
+            .map(|(id, cosine)| (id, likeness.metric.of(likeness.score(cosine))))
+            .collect();
         let n_found = scored.len();
         scored.retain(|(_, score)| *score >= likeness.min_score);
         // The hits are all that there are if fewer were found than asked for, or one was found too bad.
@@ -230,7 +240,8 @@ async fn values(app: &AppCtx, concepts: Vec<(bool, ByConcept)>) -> Result<Vec<(b
 fn values_of(tx: &Tx<'_>, uid: &str, by: &ByConcept) -> Result<HashMap<String, f32>> {
     Ok(match by {
         ByConcept::Predicted { version_id, id } => {
-            let found = tx.inputs_with_prediction(uid, version_id, std::slice::from_ref(id), 0.0, i64::MAX)?;
+            let found =
+                tx.inputs_with_prediction(uid, version_id, std::slice::from_ref(id), 0.0, i64::MAX)?;
             found.into_iter().map(|(input, value)| (input, value as f32)).collect()
         }
         ByConcept::Labelled(term) => {

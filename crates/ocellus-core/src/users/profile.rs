@@ -58,6 +58,7 @@ pub(super) fn from_doc(doc: &JsonMap) -> Result<Profile> {
     serde_json::from_value(doc.clone().into()).map_err(Error::internal)
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "everything else is treated alike, whatever is added")]
 pub(super) fn to_doc(profile: &Profile) -> Result<JsonMap> {
     match serde_json::to_value(profile).map_err(Error::internal)? {
         serde_json::Value::Object(doc) => Ok(doc),

@@ -17,7 +17,8 @@ use crate::{Error, Kind, Result};
 /// Where the programs are looked for; nothing else of this process's surroundings is handed to them.
 const PATH: &str = "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin:/opt/local/bin";
 /// The containers that may be opened: none that names other files or addresses.
-const FORMATS: &str = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,ogg,asf,gif,h264,hevc,ivf,mxf";
+const FORMATS: &str =
+    "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,flv,mpegts,mpeg,mpegvideo,ogg,asf,gif,h264,hevc,ivf,mxf";
 /// So much of what a program complains about is kept, in bytes.
 const MAX_COMPLAINT_BYTES: usize = 4096;
 /// So much is read of a description of a file, in bytes.
@@ -40,9 +41,21 @@ pub(crate) async fn on_disk(bytes: Bytes) -> Result<NamedTempFile> {
 pub(super) fn command(config: &VideoConfig, program: &Path, file: &Path) -> Command {
     let mut command = Command::new("/bin/sh");
     // The limits hold for the shell's whole life, which the program takes over.
-    command.args(["-c", r#"ulimit -v "$1"; ulimit -t "$2"; ulimit -f 0; ulimit -c 0; shift 2; exec "$@""#, "sh"]);
+    command.args([
+        "-c",
+        r#"ulimit -v "$1"; ulimit -t "$2"; ulimit -f 0; ulimit -c 0; shift 2; exec "$@""#,
+        "sh",
+    ]);
     command.arg((config.memory_bytes / 1024).to_string()).arg(config.cpu_s.to_string()).arg(program);
-    command.args(["-hide_banner", "-v", "error", "-protocol_whitelist", "file", "-format_whitelist", FORMATS]);
+    command.args([
+        "-hide_banner",
+        "-v",
+        "error",
+        "-protocol_whitelist",
+        "file",
+        "-format_whitelist",
+        FORMATS,
+    ]);
     command.arg("-i").arg(file);
     command.env_clear().env("PATH", PATH).current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
@@ -64,7 +77,12 @@ pub(super) async fn complaint(from: Option<impl AsyncRead + Unpin>) -> String {
 }
 
 /// The error for a program that did not end well, in words without the paths of this server.
-pub(super) fn failure(program: &Path, status: std::process::ExitStatus, complaint: &str, file: &Path) -> Error {
+pub(super) fn failure(
+    program: &Path,
+    status: std::process::ExitStatus,
+    complaint: &str,
+    file: &Path,
+) -> Error {
     let name = program.display();
     match status.code() {
         Some(NO_PROGRAM) => Error::unsupported(format!(
@@ -104,7 +122,8 @@ pub(super) async fn probe(config: &VideoConfig, file: &Path) -> Result<VideoAbou
         return Err(failure(&config.ffprobe, status, &complaint, file));
     }
     let json: Value = serde_json::from_slice(&json).map_err(Error::internal)?;
-    about(&json).ok_or_else(|| Error::new(Kind::Invalid, "the bytes are no video: there is no picture in them"))
+    about(&json)
+        .ok_or_else(|| Error::new(Kind::Invalid, "the bytes are no video: there is no picture in them"))
 }
 
 /// Waits no longer than the configuration allows for one step.
@@ -112,7 +131,9 @@ pub(super) async fn within<T>(config: &VideoConfig, step: impl Future<Output = R
     match tokio::time::timeout(Duration::from_secs(config.wait_s), step).await {
         Ok(result) => result,
         // Another attempt would take as long.
-        Err(_) => Err(Error::too_large(format!("the video gives no picture within {} seconds", config.wait_s))),
+        Err(_) => {
+            Err(Error::too_large(format!("the video gives no picture within {} seconds", config.wait_s)))
+        }
     }
 }
 

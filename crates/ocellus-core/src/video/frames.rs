@@ -112,8 +112,10 @@ async fn picture(from: &mut BufReader<ChildStdout>) -> Result<Option<RgbImage>> 
         ["P6", width, height, "255"] => width.parse::<u32>().ok().zip(height.parse::<u32>().ok()),
         _ => None,
     };
-    let size = size.filter(|(width, height)| (1..=MAX_SIDE).contains(width) && (1..=MAX_SIDE).contains(height));
-    let (width, height) = size.ok_or_else(|| Error::internal(anyhow::anyhow!("ffmpeg gave no pixmap: {head:?}")))?;
+    let size =
+        size.filter(|(width, height)| (1..=MAX_SIDE).contains(width) && (1..=MAX_SIDE).contains(height));
+    let (width, height) =
+        size.ok_or_else(|| Error::internal(anyhow::anyhow!("ffmpeg gave no pixmap: {head:?}")))?;
     let mut pixels = vec![0; width as usize * height as usize * 3];
     from.read_exact(&mut pixels).await.map_err(broken)?;
     Ok(RgbImage::from_raw(width, height, pixels))

@@ -44,7 +44,8 @@ async fn frames_come_at_their_times_and_show_what_is_shown_then() {
             // Nothing lies in the middle of a span longer than the video, so its start is shown.
             (60_000, true, &[0], &[0]),
         ] {
-            let (about, frames) = all(&config, video.clone(), Sampling { sample_ms, midpoint }).await.unwrap();
+            let (about, frames) =
+                all(&config, video.clone(), Sampling { sample_ms, midpoint }).await.unwrap();
             assert_eq!((about.width, about.height), (1280, 320), "{extension}");
             assert!((4900..=5100).contains(&about.duration_ms), "{extension} {about:?}");
             let found: Vec<u64> = frames.iter().map(|frame| frame.time_ms).collect();

@@ -73,6 +73,7 @@ impl Tx<'_> {
     }
 
     /// Entries of an account from `from_us` on and before `to_us`, in the order of their times.
+    #[expect(clippy::too_many_arguments, reason = "whose log, what of it, and the page")]
     pub fn audit_page(
         &self,
         account_id: &str,

@@ -73,7 +73,12 @@ impl Tx<'_> {
     }
 
     /// Everything that an account collaborates on, by app.
-    pub fn collaborations_page(&self, account_id: &str, limit: i64, offset: i64) -> Result<Vec<Collaborator>> {
+    pub fn collaborations_page(
+        &self,
+        account_id: &str,
+        limit: i64,
+        offset: i64,
+    ) -> Result<Vec<Collaborator>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM collaborators WHERE account_id = ?1 ORDER BY app_uid LIMIT ?2 OFFSET ?3"
         );

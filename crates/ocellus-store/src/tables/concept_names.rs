@@ -85,7 +85,12 @@ impl Tx<'_> {
     }
 
     /// A concept's name in a language.
-    pub fn concept_name(&self, app_uid: &str, concept_id: &str, language: &str) -> Result<Option<ConceptName>> {
+    pub fn concept_name(
+        &self,
+        app_uid: &str,
+        concept_id: &str,
+        language: &str,
+    ) -> Result<Option<ConceptName>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM concept_names WHERE app_uid = ?1 AND concept_id = ?2 AND language = ?3"
         );
@@ -121,6 +126,7 @@ impl Tx<'_> {
     }
 
     /// Names in a language that fit, by name; `name_like` may contain `*` and ignores case.
+    #[expect(clippy::too_many_arguments, reason = "the four conditions of the search and the page")]
     pub fn search_concept_names(
         &self,
         app_uid: &str,

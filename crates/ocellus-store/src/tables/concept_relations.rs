@@ -29,7 +29,8 @@ pub struct ConceptRelation {
     pub created_at_us: i64,
 }
 
-const COLUMNS: &str = "app_uid, id, seq, subject_id, predicate, object_id, graph_id, account_id, key_id, created_at_us";
+const COLUMNS: &str =
+    "app_uid, id, seq, subject_id, predicate, object_id, graph_id, account_id, key_id, created_at_us";
 
 fn from_row(row: &mut Row) -> Result<ConceptRelation, BadColumn> {
     Ok(ConceptRelation {

@@ -29,7 +29,8 @@ const FINDINGS: [(&str, &str); 2] = [
 /// An annotation but its app, and the task that it was made in, which is not copied.
 const ANNOTATION: &str = "id, input_id, account_id, model_version_id, workflow_version_id, status, whole, track_id, \
                           frame, frame_ms, doc, key_id, modified_by, created_at_us, modified_at_us";
-const TRACK: &str = "id, input_id, concept_id, status, doc, account_id, modified_by, created_at_us, modified_at_us";
+const TRACK: &str =
+    "id, input_id, concept_id, status, doc, account_id, modified_by, created_at_us, modified_at_us";
 const CONCEPT_NAME: &str = "concept_id, language, name, name_key, definition, account_id, key_id, created_at_us, \
                             modified_at_us";
 

@@ -286,7 +286,16 @@ impl Tx<'_> {
         for (list, vals) in id_chunks(ids, 2) {
             let mut params = vec![app_uid.into()];
             params.extend(vals);
-            for table in ["labels", "annotations", "annotation_tracks", "task_assignments", "predictions", "dataset_inputs", "renditions", "video_frames"] {
+            for table in [
+                "labels",
+                "annotations",
+                "annotation_tracks",
+                "task_assignments",
+                "predictions",
+                "dataset_inputs",
+                "renditions",
+                "video_frames",
+            ] {
                 let sql = format!("DELETE FROM {table} WHERE app_uid = ?1 AND input_id IN ({list})");
                 self.exec(&sql, &params)?;
             }
@@ -299,7 +308,16 @@ impl Tx<'_> {
     /// Like [`Tx::delete_inputs`] for all inputs of the app.
     pub fn delete_all_inputs(&self, app_uid: &str) -> Result<u64> {
         self.delete_all_vectors(app_uid)?;
-        for table in ["labels", "annotations", "annotation_tracks", "task_assignments", "predictions", "dataset_inputs", "renditions", "video_frames"] {
+        for table in [
+            "labels",
+            "annotations",
+            "annotation_tracks",
+            "task_assignments",
+            "predictions",
+            "dataset_inputs",
+            "renditions",
+            "video_frames",
+        ] {
             self.exec(&format!("DELETE FROM {table} WHERE app_uid = ?1"), &[app_uid.into()])?;
         }
         self.exec("DELETE FROM inputs WHERE app_uid = ?1", &[app_uid.into()])
@@ -341,7 +359,8 @@ impl Tx<'_> {
 
     /// The inputs last changed at or after `from_us` and at or before `to_us`.
     pub fn input_ids_by_change(&self, app_uid: &str, from_us: i64, to_us: i64) -> Result<Vec<String>> {
-        let sql = "SELECT id FROM inputs WHERE app_uid = ?1 AND modified_at_us >= ?2 AND modified_at_us <= ?3";
+        let sql =
+            "SELECT id FROM inputs WHERE app_uid = ?1 AND modified_at_us >= ?2 AND modified_at_us <= ?3";
         self.select("inputs", sql, &[app_uid.into(), from_us.into(), to_us.into()], |row| row.text())
     }
 
@@ -356,7 +375,12 @@ impl Tx<'_> {
     }
 
     /// Up to `limit` of the newest inputs before `before_seq`: id, number and time of creation, newest first.
-    pub fn newest_inputs(&self, app_uid: &str, before_seq: i64, limit: i64) -> Result<Vec<(String, i64, i64)>> {
+    pub fn newest_inputs(
+        &self,
+        app_uid: &str,
+        before_seq: i64,
+        limit: i64,
+    ) -> Result<Vec<(String, i64, i64)>> {
         let sql = "SELECT id, seq, created_at_us FROM inputs WHERE app_uid = ?1 AND seq < ?2 \
                    ORDER BY seq DESC LIMIT ?3";
         let params = [app_uid.into(), before_seq.into(), limit.into()];

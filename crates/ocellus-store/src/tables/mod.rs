@@ -27,7 +27,7 @@ pub mod renditions;
 pub mod resources;
 pub mod task_assignments;
 pub mod throttles;
-pub mod users;
 pub mod upload_parts;
+pub mod users;
 pub mod vectors;
 pub mod video_frames;

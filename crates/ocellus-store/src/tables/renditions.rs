@@ -1,8 +1,8 @@
 //! Table `renditions`: pictures made from an input's bytes when somebody first asked for them.
 
+use crate::Result;
 use crate::db::Tx;
 use crate::page::id_chunks;
-use crate::Result;
 
 /// A picture made from an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,8 @@ impl Tx<'_> {
         size: &str,
         source: &str,
     ) -> Result<Option<String>> {
-        let sql = "SELECT blob FROM renditions WHERE app_uid = ?1 AND input_id = ?2 AND size = ?3 AND source = ?4";
+        let sql =
+            "SELECT blob FROM renditions WHERE app_uid = ?1 AND input_id = ?2 AND size = ?3 AND source = ?4";
         let params = [app_uid.into(), input_id.into(), size.into(), source.into()];
         self.select_one("renditions", sql, &params, |row| row.text())
     }

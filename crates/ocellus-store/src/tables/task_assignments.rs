@@ -102,6 +102,7 @@ impl Tx<'_> {
 
     /// A worker's assignments in one state, in the order of the task; the worker "" has those that nobody
     /// works on.
+    #[expect(clippy::too_many_arguments, reason = "whose assignments, their states and the page")]
     pub fn task_assignments_of_worker(
         &self,
         app_uid: &str,
@@ -119,6 +120,7 @@ impl Tx<'_> {
     }
 
     /// The assignments of a task in one state that come after a place, in the order of the task.
+    #[expect(clippy::too_many_arguments, reason = "which assignments and the page")]
     pub fn task_assignments_with_status(
         &self,
         app_uid: &str,

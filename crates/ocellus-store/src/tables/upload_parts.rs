@@ -17,12 +17,7 @@ pub struct UploadPart {
 }
 
 fn from_row(row: &mut Row) -> Result<UploadPart, BadColumn> {
-    Ok(UploadPart {
-        range_start: row.int()?,
-        length: row.int()?,
-        part_number: row.int()?,
-        blob: row.text()?,
-    })
+    Ok(UploadPart { range_start: row.int()?, length: row.int()?, part_number: row.int()?, blob: row.text()? })
 }
 
 impl Tx<'_> {

@@ -160,8 +160,14 @@ impl Tx<'_> {
     }
 
     /// The inputs whose vectors in a space were written after `after_seq`.
-    pub fn inputs_with_vector_since(&self, app_uid: &str, space: &str, after_seq: i64) -> Result<Vec<String>> {
-        let sql = "SELECT input_id FROM vectors WHERE app_uid = ?1 AND space = ?2 AND seq > ?3 AND deleted = 0";
+    pub fn inputs_with_vector_since(
+        &self,
+        app_uid: &str,
+        space: &str,
+        after_seq: i64,
+    ) -> Result<Vec<String>> {
+        let sql =
+            "SELECT input_id FROM vectors WHERE app_uid = ?1 AND space = ?2 AND seq > ?3 AND deleted = 0";
         self.select("vectors", sql, &[app_uid.into(), space.into(), after_seq.into()], |row| row.text())
     }
 

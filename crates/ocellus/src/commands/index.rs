@@ -239,6 +239,7 @@ fn new_input(photo: &Photo, bytes: Vec<u8>) -> NewInput {
         labels: Vec::new(),
         metadata,
         geo: None,
+        parts: Default::default(),
     }
 }
 

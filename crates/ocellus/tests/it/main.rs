@@ -1,4 +1,5 @@
 //! The real binary: its configuration, its commands and its server.
+#![expect(clippy::disallowed_methods, reason = "tests look at what the program left on the disk")]
 
 #[cfg(test)]
 mod commands;
