@@ -113,6 +113,10 @@ pub fn needs(method: &MethodDescriptor) -> Arc<[Scope]> {
 
 /// The kind of key that a call asks for.
 pub fn auth(method: &MethodDescriptor) -> AuthType {
+    // Its paths of the first generation name no app: only the key of an app can be used there.
+    if method.name() == "ListConceptRelations" {
+        return AuthType::Key;
+    }
     let option = proto::pool()
         .get_extension_by_name("clarifai.auth.util.cl_auth_type")
         .expect("the pool holds the option");
