@@ -28,9 +28,9 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 5, name: "media", sql: include_str!("../migrations/0005_media.sql") },
     Migration { version: 6, name: "accounts", sql: include_str!("../migrations/0006_accounts.sql") },
     Migration {
-        version: 8,
+        version: 7,
         name: "concept words",
-        sql: include_str!("../migrations/0008_concept_words.sql"),
+        sql: include_str!("../migrations/0007_concept_words.sql"),
     },
 ];
 

@@ -20,7 +20,7 @@ fn make() -> TempDir {
     let each = "scale=320:240,setsar=1";
     let filter = format!("[0]{each}[a];[1]{each}[b];[a][b]concat=n=2:v=1:a=0");
     let video = ["-loop", "1", "-t", "2", "-i", &dog, "-loop", "1", "-t", "2", "-i", &coffee];
-    let made = ["-filter_complex", &filter, "-r", "10", "-c:v", "mpeg4", "-q:v", "2"];
+    let made = ["-filter_complex", &filter, "-r", "10", "-frames:v", "40", "-c:v", "mpeg4", "-q:v", "2"];
     run(&[&video[..], &made[..]].concat(), &folder.path().join("dog-then-coffee.mp4"));
     run(&["-f", "lavfi", "-i", "sine=duration=1"], &folder.path().join("tone.wav"));
     folder

@@ -55,16 +55,22 @@ impl Frames {
     /// The next frame, or `None` after the last.
     pub(crate) async fn next(&mut self) -> Result<Option<Frame>> {
         let config = self.config.clone();
-        match within(&config, picture(&mut self.pictures)).await? {
-            Some(_) if u64::from(self.n_frames) >= MAX_FRAMES => Err(too_long(self.sampling)),
-            Some(picture) => {
-                let idx = self.n_frames;
-                self.n_frames += 1;
-                let time_ms = u64::from(idx) * u64::from(self.sampling.sample_ms) + self.sampling.offset_ms();
-                let number = self.about.number_at(time_ms);
-                Ok(Some(Frame { idx, time_ms, number, picture }))
+        loop {
+            let Some(picture) = within(&config, picture(&mut self.pictures)).await? else {
+                return self.end().await;
+            };
+            if u64::from(self.n_frames) >= MAX_FRAMES {
+                return Err(too_long(self.sampling));
             }
-            None => self.end().await,
+            let idx = self.n_frames;
+            let time_ms = u64::from(idx) * u64::from(self.sampling.sample_ms) + self.sampling.offset_ms();
+            if idx > 0 && self.about.duration_ms > 0 && time_ms >= self.about.duration_ms {
+                // The filter shows the last picture once more where the video's end falls on a time to look at.
+                continue;
+            }
+            self.n_frames += 1;
+            let number = self.about.number_at(time_ms);
+            return Ok(Some(Frame { idx, time_ms, number, picture }));
         }
     }
 
