@@ -308,7 +308,7 @@ impl Space {
         self.table.read().n_unsaved
     }
 
-    #[cfg(test)]
+    /// How many vectors the approximate index holds; the others are compared one by one.
     pub fn n_approximate(&self) -> usize {
         let table = self.table.read();
         if table.ann.is_some() { table.len() - table.fresh.len() } else { 0 }

@@ -13,6 +13,8 @@ const SAME: f32 = 1e-6;
 pub struct RecallReport {
     /// Vectors in the index.
     pub n_vectors: usize,
+    /// Those that the approximate index holds; the others are compared one by one.
+    pub n_indexed: usize,
     /// Vectors used as queries.
     pub n_samples: usize,
     /// Neighbours asked for.
@@ -55,6 +57,7 @@ fn measure(index: &Space, k: usize, samples: usize) -> Result<RecallReport> {
     }
     Ok(RecallReport {
         n_vectors: index.len(),
+        n_indexed: index.n_approximate(),
         n_samples: queries.len(),
         k,
         recall: if n_true == 0 { 1.0 } else { n_found as f64 / n_true as f64 },

@@ -126,6 +126,7 @@ async fn recall(platform: &Platform, args: Recall) -> anyhow::Result<()> {
     let index = if report.approximate { "approximate" } else { "exact scan" };
     let rows = [
         ("vectors", report.n_vectors.to_string()),
+        ("in the approximate index", report.n_indexed.to_string()),
         ("queries", report.n_samples.to_string()),
         ("neighbours", report.k.to_string()),
         ("index", index.to_owned()),
