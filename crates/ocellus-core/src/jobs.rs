@@ -1,6 +1,6 @@
 //! Background work: written in the transaction of the change it follows from, leased, retried, and resumed after a crash.
 //!
-//! A kind of job is a file here with an entry in [`REGISTRY`]. Its function runs outside any transaction, at least once
+//! A kind of job is a file here with an entry in `REGISTRY`. Its function runs outside any transaction, at least once
 //! for each part of the job, and hands back its effect: a closure that is run in the very transaction that ends the part,
 //! so that the effect happens exactly once however often the part was begun.
 

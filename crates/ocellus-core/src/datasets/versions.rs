@@ -32,7 +32,7 @@ pub struct Version {
     pub error: String,
     /// Inputs frozen so far, and to be frozen.
     pub progress: (u64, u64),
-    /// SHA-256 over inputs, their content and their labels, once ready: see [`content_hash`].
+    /// SHA-256 over inputs, their content and their labels, once ready.
     pub content_hash: String,
     /// What it holds, once ready.
     pub counts: Counts,

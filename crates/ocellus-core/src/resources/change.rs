@@ -33,7 +33,7 @@ pub async fn change<D: Document>(
     change_with(shelf, id, move |_, doc| change(doc)).await
 }
 
-/// Like [`change`], by a function that may write more in the same transaction.
+/// Like [`change()`], by a function that may write more in the same transaction.
 pub(crate) async fn change_with<D: Document>(
     shelf: &Shelf,
     id: &str,
