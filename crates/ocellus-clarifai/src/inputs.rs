@@ -82,6 +82,10 @@ pub async fn get_input_count(cx: Cx, req: GetInputCountRequest) -> Result<Single
 pub async fn patch_inputs(cx: Cx, req: PatchInputsRequest) -> Result<MultiInputResponse> {
     let app = cx.app(req.user_app_id).await?;
     let action = paging::action(&req.action, PatchAction::Merge)?;
+    for input in &req.inputs {
+        // Membership changes through the datasets' own calls.
+        paging::refuse_fields("inputs", &[("dataset_ids", !input.dataset_ids.is_empty())])?;
+    }
     let patches = req.inputs.into_iter().map(input_data::patch).collect();
     let changed = inputs::patch(&app, patches, action).await?;
     let mut answer = many(&cx, &app, &changed);
