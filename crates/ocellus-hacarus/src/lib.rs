@@ -23,7 +23,7 @@ use error::{Language, WireError};
 pub fn router(platform: Platform) -> Router {
     let guard = from_fn_with_state(platform.clone(), auth::require_token);
     let mut gaps = Router::new().route("/api/auth/app_version", get(auth::get_version));
-    for route in routes::gaps() {
+    for route in routes::ALL.iter().filter(|route| !route.implemented) {
         let method = Method::from_bytes(route.method.as_bytes()).expect("the table holds real methods");
         let filter = MethodFilter::try_from(method).expect("the table holds methods that axum knows");
         gaps = gaps.route(route.path, on(filter, not_implemented));
@@ -33,7 +33,7 @@ pub fn router(platform: Platform) -> Router {
 
 /// Every method and path of both dialects.
 pub fn routes() -> Vec<RouteInfo> {
-    routes::ALL.iter().map(routes::Route::info).collect()
+    routes::ALL.iter().map(ocellus_http::Route::info).collect()
 }
 
 async fn not_implemented(headers: HeaderMap, uri: Uri) -> WireError {

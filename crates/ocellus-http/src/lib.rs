@@ -18,7 +18,7 @@ pub mod scenario;
 pub use access_log::AccessNote;
 pub use peer::Peer;
 pub use request_id::RequestId;
-pub use routes::RouteInfo;
+pub use routes::{Route, RouteInfo};
 
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};

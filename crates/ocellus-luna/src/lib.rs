@@ -23,7 +23,7 @@ use error::WireError;
 /// The router of the dialect.
 pub fn router(platform: Platform) -> Router {
     let mut gaps = Router::new();
-    for route in routes::gaps() {
+    for route in routes::ALL.iter().filter(|route| !route.implemented) {
         let method = Method::from_bytes(route.method.as_bytes()).expect("the table holds real methods");
         let filter = MethodFilter::try_from(method).expect("the table holds methods that axum knows");
         gaps = gaps.route(route.path, on(filter, not_implemented));
@@ -37,7 +37,7 @@ pub fn router(platform: Platform) -> Router {
 
 /// Every method and path of the dialect.
 pub fn routes() -> Vec<RouteInfo> {
-    routes::ALL.iter().map(routes::Route::info).collect()
+    routes::ALL.iter().map(ocellus_http::Route::info).collect()
 }
 
 async fn not_implemented() -> WireError {
