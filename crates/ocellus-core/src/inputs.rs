@@ -4,6 +4,7 @@ pub(crate) mod create;
 mod delete;
 pub(crate) mod doc;
 mod hosted;
+mod ids;
 pub(crate) mod labels;
 mod list;
 pub(crate) mod patch;
@@ -11,15 +12,16 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
-pub use create::{create, create_in};
+pub use create::{create, create_in, create_with};
 pub use delete::{delete, delete_all};
 pub(crate) use hosted::TEXT;
 pub use hosted::image;
-pub use list::{count, get, get_many, list, stream};
+pub use list::{count, get, get_many, get_many_in, list, stream};
 pub use patch::patch;
 pub(crate) use rows::{STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY, load};
 
 use ocellus_algo::color::DominantColor;
+use serde::{Deserialize, Serialize};
 
 use crate::annotations::Data;
 use crate::video::VideoAbout;
@@ -49,6 +51,30 @@ pub struct NewInput {
     pub geo: Option<GeoPoint>,
     /// What the caller says of regions and frames of it; nothing but those is looked at.
     pub parts: Data,
+}
+
+/// How the inputs of a call are added.
+#[derive(Clone, Debug, Default)]
+pub struct Adding {
+    /// The datasets that each input goes into; the last ones may be left out.
+    pub dataset_ids: Vec<Vec<String>>,
+    /// The add job they belong to, made if it does not exist.
+    pub add_job_id: Option<String>,
+    /// What happens with an input whose id is taken.
+    pub on_conflict: IdConflict,
+}
+
+/// What happens with an input whose id is taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IdConflict {
+    /// It is refused.
+    #[default]
+    Refuse,
+    /// It is passed over, and the one that is there stays as it is.
+    Skip,
+    /// It gets the first free id that ends with `_` and a number.
+    Suffix,
 }
 
 /// A concept to put on an input; a missing concept is made.
@@ -160,18 +186,21 @@ pub enum FailureCode {
     TooLarge,
     /// A kind of content that is not handled.
     Unsupported,
+    /// Somebody stopped the job that added it.
+    Cancelled,
     /// A fault of the server.
     Internal,
 }
 
 impl FailureCode {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::DownloadFailed,
         Self::DownloadTimeout,
         Self::AddressForbidden,
         Self::InvalidImage,
         Self::TooLarge,
         Self::Unsupported,
+        Self::Cancelled,
         Self::Internal,
     ];
 
@@ -184,6 +213,7 @@ impl FailureCode {
             Self::InvalidImage => "invalid_image",
             Self::TooLarge => "too_large",
             Self::Unsupported => "unsupported",
+            Self::Cancelled => "cancelled",
             Self::Internal => "internal",
         }
     }

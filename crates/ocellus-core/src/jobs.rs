@@ -5,8 +5,10 @@
 //! so that the effect happens exactly once however often the part was begun.
 
 pub(crate) mod delete_app;
+pub(crate) mod describe_parts;
 pub(crate) mod duplicate_app;
 pub(crate) mod export_dataset;
+pub(crate) mod extract_inputs;
 pub(crate) mod freeze_dataset;
 pub(crate) mod gc_blobs;
 pub(crate) mod process_input;
@@ -94,11 +96,13 @@ pub(crate) struct JobKind {
 /// Every kind of job.
 pub(crate) const REGISTRY: &[JobKind] = &[
     process_input::KIND,
+    describe_parts::KIND,
     delete_app::KIND,
     duplicate_app::KIND,
     gc_blobs::KIND,
     freeze_dataset::KIND,
     export_dataset::KIND,
+    extract_inputs::KIND,
     purge_datasets::KIND,
     crate::bulk::KIND,
     crate::tasks::fill::KIND,

@@ -3,6 +3,7 @@
 
 pub mod access;
 pub mod accounts;
+pub mod add_jobs;
 pub mod annotation_filters;
 pub mod annotations;
 pub mod apps;
@@ -18,6 +19,7 @@ pub mod datasets;
 pub mod duplications;
 pub mod engine;
 pub mod error;
+pub mod extractions;
 pub mod feedback;
 pub mod fetch;
 pub mod ids;
@@ -36,12 +38,17 @@ pub mod page;
 pub mod platform;
 pub mod predict;
 pub mod resources;
+pub mod runners;
 pub mod search;
+pub mod stats;
 pub mod tasks;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod texts;
+pub mod trending;
 pub mod uploads;
+pub mod usage;
+pub mod user_models;
 pub mod users;
 pub mod video;
 pub mod vocabs;

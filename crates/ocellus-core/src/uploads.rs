@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use crate::inputs::create::check_alive;
 use crate::jobs::gc_blobs;
 use crate::resources::{self, Document, Listing, New, Shelf, Stored};
-use crate::{AppCtx, Error, Page, Resource, Result};
+use crate::{AppCtx, Error, Page, Resource, Result, extractions};
 
 /// The largest file that can be uploaded, in bytes.
 pub const MAX_BYTES: u64 = 64 << 30;
@@ -104,6 +104,17 @@ pub async fn list(app: &AppCtx, page: Page) -> Result<Vec<Progress>> {
     with_parts(app, found).await
 }
 
+/// The uploads with these ids as far as they have come, within a transaction; missing ones are left out.
+pub(crate) fn progress_of(tx: &store::Tx<'_>, uid: &str, ids: &[String]) -> Result<Vec<Progress>> {
+    let rows = tx.resources_by_ids(uid, Upload::KIND, "", ids)?;
+    let progress = |row: store::Resource| {
+        let upload = resources::stored::<Upload>(row)?;
+        let parts = tx.upload_parts(uid, &upload.id)?;
+        Ok(Progress::new(upload, &parts))
+    };
+    rows.into_iter().map(progress).collect()
+}
+
 async fn with_parts(app: &AppCtx, uploads: Vec<Stored<Upload>>) -> Result<Vec<Progress>> {
     let uid = app.uid().to_owned();
     let read = move |tx: &mut store::Tx<'_>| {
@@ -137,6 +148,7 @@ pub async fn put_parts(app: &AppCtx, id: &str, parts: Vec<Part>) -> Result<Progr
         });
     }
     let (uid, id) = (app.uid().to_owned(), id.to_owned());
+    let n_bytes = number(before.upload.doc.content_length);
     let write = move |tx: &mut store::Tx<'_>| {
         check_alive(tx, &uid)?;
         // It may have been deleted since.
@@ -148,10 +160,14 @@ pub async fn put_parts(app: &AppCtx, id: &str, parts: Vec<Part>) -> Result<Progr
             add(&mut there, row, &id)?;
             tx.put_upload_part(&uid, &id, row)?;
         }
+        if there.iter().map(|part| part.length).sum::<i64>() == n_bytes {
+            extractions::start_waiting(tx, &uid, &id, now_us)?;
+        }
         Ok(there)
     };
     let there = app.platform().store().write(write).await?;
     drop(held);
+    app.platform().job_added().notify_waiters();
     Ok(Progress::new(before.upload, &there))
 }
 

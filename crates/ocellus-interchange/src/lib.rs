@@ -34,7 +34,7 @@ pub use files::{Entry, Files, Folder, FolderSink, MemoryFiles, Sink};
 pub use formats::csv::{CsvColumns, CsvOptions};
 pub use limits::{Limits, safe_path};
 pub use mask::Bitmap;
-pub use media::is_media;
+pub use media::{is_media, is_noise};
 pub use model::{
     Concept, ConceptValue, Content, Geo, Item, JsonMap, Point, Region, Shape, Span, Track, bounds, split_name,
 };

@@ -57,7 +57,7 @@ pub(crate) fn is_archive(path: &str) -> bool {
 }
 
 /// System files that ride along in archives and mean nothing.
-pub(crate) fn is_noise(path: &str) -> bool {
+pub fn is_noise(path: &str) -> bool {
     path.starts_with("__MACOSX/")
         || path.split('/').any(|part| part.starts_with('.') || part == "Thumbs.db" || part == "desktop.ini")
 }

@@ -32,6 +32,15 @@ const MIGRATIONS: &[Migration] = &[
         name: "concept words",
         sql: include_str!("../migrations/0007_concept_words.sql"),
     },
+    Migration { version: 8, name: "usage", sql: include_str!("../migrations/0008_usage.sql") },
+    Migration {
+        version: 9,
+        name: "annotation regions",
+        sql: include_str!("../migrations/0009_annotation_regions.sql"),
+    },
+    Migration { version: 10, name: "models", sql: include_str!("../migrations/0010_models.sql") },
+    Migration { version: 11, name: "input jobs", sql: include_str!("../migrations/0011_input_jobs.sql") },
+    Migration { version: 12, name: "runners", sql: include_str!("../migrations/0012_runners.sql") },
 ];
 
 /// Applies the migrations that the database lacks, all in one transaction.
@@ -67,11 +76,25 @@ fn apply(tx: &Tx<'_>, migrations: &[Migration]) -> Result<()> {
                 tx.batch(&migration.sql.replace("{{blob}}", tx.dialect().blob))?;
                 let row = vec![migration.version.into(), migration.name.into(), checksum.into()];
                 tx.insert("schema_migrations", "version, name, checksum", row)?;
-                tracing::info!(version = migration.version, name = migration.name, "schema migrated");
+                tracing::debug!(version = migration.version, name = migration.name, "schema migrated");
             }
         }
     }
+    // One line for whoever upgrades; a new database needs none.
+    if let Some((&from, _)) = applied.last_key_value().filter(|(from, _)| **from < known) {
+        tracing::info!(from, to = known, "schema migrated");
+    }
     Ok(())
+}
+
+/// Names of the tables that the migrations make, for the test kit.
+#[cfg(any(test, feature = "testing"))]
+pub(crate) fn tables() -> std::collections::BTreeSet<&'static str> {
+    let statements = MIGRATIONS.iter().flat_map(|migration| migration.sql.lines());
+    statements
+        .filter_map(|line| line.strip_prefix("CREATE TABLE "))
+        .filter_map(|rest| rest.split([' ', '(']).next())
+        .collect()
 }
 
 #[cfg(test)]

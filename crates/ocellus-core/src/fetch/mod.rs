@@ -2,6 +2,7 @@
 
 mod guard;
 mod resolve;
+mod save;
 #[cfg(test)]
 mod tests;
 
@@ -83,6 +84,12 @@ impl Fetcher {
     }
 
     async fn follow(&self, given: &str, max_bytes: usize) -> Result<Fetched> {
+        let (url, response) = self.open(given).await?;
+        receive(url, response, max_bytes).await
+    }
+
+    /// The good answer where the redirects end.
+    async fn open(&self, given: &str) -> Result<(Url, Response)> {
         let mut url = Url::parse(given)
             .map_err(|err| about(given, Kind::Invalid, format!("Invalid URL '{given}': {err}")))?;
         for _ in 0..=self.config.max_redirects {
@@ -90,7 +97,7 @@ impl Fetcher {
             let response = self.client()?.get(url.clone()).send().await.map_err(|err| failed(&url, err))?;
             match redirect_target(&url, &response)? {
                 Some(target) => url = target,
-                None => return receive(url, response, max_bytes).await,
+                None => return checked(url, response),
             }
         }
         let text = format!("Exceeded {} redirects for url: {}", self.config.max_redirects, shown(&url));
@@ -160,7 +167,7 @@ fn redirect_target(url: &Url, response: &Response) -> Result<Option<Url>> {
     }
 }
 
-async fn receive(url: Url, response: Response, max_bytes: usize) -> Result<Fetched> {
+fn checked(url: Url, response: Response) -> Result<(Url, Response)> {
     let status = response.status();
     if !status.is_success() {
         let side = if status.is_server_error() { "Server" } else { "Client" };
@@ -168,13 +175,23 @@ async fn receive(url: Url, response: Response, max_bytes: usize) -> Result<Fetch
         let text = format!("{} {side} Error: {reason} for url: {}", status.as_u16(), shown(&url));
         return Err(about(url.as_str(), Kind::Invalid, text));
     }
-    let too_large = || {
-        let text = format!("The content is larger than {max_bytes} bytes for url: {}", shown(&url));
-        about(url.as_str(), Kind::TooLarge, text)
-    };
-    let announced = response.content_length().unwrap_or(0);
+    Ok((url, response))
+}
+
+/// How long the content is, if its server is right.
+fn announced(response: &Response) -> u64 {
+    response.content_length().unwrap_or(0)
+}
+
+fn too_large(url: &Url, max_bytes: u64) -> Error {
+    let text = format!("The content is larger than {max_bytes} bytes for url: {}", shown(url));
+    about(url.as_str(), Kind::TooLarge, text)
+}
+
+async fn receive(url: Url, response: Response, max_bytes: usize) -> Result<Fetched> {
+    let announced = announced(&response);
     if announced > max_bytes as u64 {
-        return Err(too_large());
+        return Err(too_large(&url, max_bytes as u64));
     }
     let content_type =
         response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -184,7 +201,7 @@ async fn receive(url: Url, response: Response, max_bytes: usize) -> Result<Fetch
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|err| failed(&url, err))?;
         if body.len() + chunk.len() > max_bytes {
-            return Err(too_large());
+            return Err(too_large(&url, max_bytes as u64));
         }
         body.extend_from_slice(&chunk);
     }

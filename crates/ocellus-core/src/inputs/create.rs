@@ -1,6 +1,6 @@
 //! Adding inputs: each is checked on its own, and those accepted are written together with the job that describes them.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -8,34 +8,39 @@ use ocellus_store as store;
 use url::Url;
 
 use super::doc::InputDoc;
+use super::ids::{Admitted, Seen, admit};
 use super::labels::{self, Known, Labeller};
 use super::rows::{self, STATE_PENDING, STATE_READY};
-use super::{Input, InputState, MAX_PER_CALL, NewInput, NewLabel};
+use super::{Adding, Input, InputState, MAX_PER_CALL, NewInput, NewLabel};
 use crate::accounts::check_id;
+use crate::add_jobs;
 use crate::annotations;
 use crate::datasets;
 use crate::jobs::{gc_blobs, process_input};
-use crate::{AppCtx, Error, Resource, Result, Source};
+use crate::{AppCtx, Error, Platform, Resource, Result, Source};
 
 /// How many blobs of one call are written at the same time.
 const PUTS_AT_ONCE: usize = 8;
 
 /// An input that can be accepted as far as it can be seen without the database.
-struct Candidate {
-    row: store::Input,
+pub(crate) struct Candidate {
+    pub(super) row: store::Input,
     labels: Vec<NewLabel>,
     parts: annotations::Data,
-    unique_url: bool,
+    pub(super) unique_url: bool,
 }
 
-/// The datasets that each input of a call goes into; the last ones may be left out.
-type DatasetIds = Vec<Vec<String>>;
+/// An input that was accepted, or one that was there and is left as it is.
+pub(crate) struct Added {
+    pub input: Input,
+    pub is_new: bool,
+}
 
 /// Adds inputs and gives one result for each, in order. Accepted ones are visible at once as pending.
 ///
 /// An id or an address that the app has already, or that comes twice in the call, is a `Conflict` about `Input` or `Url`.
 pub async fn create(app: &AppCtx, new: Vec<NewInput>) -> Result<Vec<Result<Input>>> {
-    create_in(app, new, DatasetIds::new()).await
+    create_with(app, new, Adding::default()).await
 }
 
 /// Like [`create`], putting each input into the datasets with the ids at its place; an input with a dataset that does not
@@ -45,6 +50,11 @@ pub async fn create_in(
     new: Vec<NewInput>,
     dataset_ids: Vec<Vec<String>>,
 ) -> Result<Vec<Result<Input>>> {
+    create_with(app, new, Adding { dataset_ids, ..Adding::default() }).await
+}
+
+/// Like [`create`], with everything that may be said of how inputs are added.
+pub async fn create_with(app: &AppCtx, new: Vec<NewInput>, adding: Adding) -> Result<Vec<Result<Input>>> {
     app.check_writable()?;
     if new.is_empty() || new.len() > MAX_PER_CALL {
         return Err(Error::invalid(
@@ -52,11 +62,10 @@ pub async fn create_in(
             format!("must hold 1 to {MAX_PER_CALL} items, not {}", new.len()),
         ));
     }
+    let job = adding.add_job_id.as_ref().map(|id| add_jobs::row(app, id)).transpose()?;
     // Held until the rows that refer to the new blobs are written.
     let blobs_held = app.platform().blob_gate().read().await;
-    let prepared = futures_util::stream::iter(new.into_iter().enumerate())
-        .map(|(idx, input)| prepare(app, input, format!("inputs[{idx}]")));
-    let candidates: Vec<_> = prepared.buffered(PUTS_AT_ONCE).collect().await;
+    let candidates = prepare_all(app.platform(), app.uid(), new).await;
     let by = labeller(app);
     let (job_id, gc_id) = (app.platform().ids().id(), app.platform().ids().id());
     let candidates = Arc::new(candidates);
@@ -65,31 +74,59 @@ pub async fn create_in(
         .store()
         .write(move |tx| {
             check_alive(tx, &by.app_uid)?;
-            let results = accept_all(tx, &by, &candidates, &dataset_ids)?;
-            let pending = pending_ids(&results);
-            if !pending.is_empty() {
-                process_input::job(&job_id, &by.account_id, &by.app_uid, &pending, by.now_us).insert(tx)?;
+            if let Some(job) = &job {
+                add_jobs::ensure(tx, job)?;
             }
-            let orphans = orphans(&candidates, &results);
-            if !orphans.is_empty() {
-                gc_blobs::job_for(&gc_id, &by.account_id, &orphans, by.now_us).insert(tx)?;
-            }
-            Ok::<_, Error>(results)
+            accept(tx, &by, &candidates, &adding, (&job_id, &gc_id))
         })
         .await?;
     drop(blobs_held);
     app.platform().job_added().notify_waiters();
+    Ok(results.into_iter().map(|result| result.map(|added| added.input)).collect())
+}
+
+/// Looks at inputs without the database, and keeps their bytes. The caller holds the gate of the blobs until the
+/// candidates were accepted.
+pub(crate) async fn prepare_all(
+    platform: &Platform,
+    app_uid: &str,
+    new: Vec<NewInput>,
+) -> Vec<Result<Candidate>> {
+    let prepared = futures_util::stream::iter(new.into_iter().enumerate())
+        .map(|(idx, input)| prepare(platform, app_uid, input, format!("inputs[{idx}]")));
+    prepared.buffered(PUTS_AT_ONCE).collect().await
+}
+
+/// Writes what can be accepted, with the job that describes it and the one that collects the bytes of the rest.
+pub(crate) fn accept(
+    tx: &store::Tx<'_>,
+    by: &Labeller,
+    candidates: &[Result<Candidate>],
+    adding: &Adding,
+    (job_id, gc_id): (&str, &str),
+) -> Result<Vec<Result<Added>>> {
+    let results = accept_all(tx, by, candidates, adding)?;
+    let new = || results.iter().flatten().filter(|added| added.is_new).map(|added| &added.input);
+    if let Some(add_job_id) = &adding.add_job_id {
+        let ids: Vec<&str> = new().map(|input| input.id.as_str()).collect();
+        tx.set_add_job(&by.app_uid, &ids, add_job_id)?;
+    }
+    let pending = new().filter(|input| input.state == InputState::Pending);
+    let pending: Vec<String> = pending.map(|input| input.id.clone()).collect();
+    if !pending.is_empty() {
+        process_input::job(job_id, &by.account_id, &by.app_uid, &pending, by.now_us).insert(tx)?;
+    }
+    let orphans = orphans(candidates, &results);
+    if !orphans.is_empty() {
+        gc_blobs::job_for(gc_id, &by.account_id, &orphans, by.now_us).insert(tx)?;
+    }
     Ok(results)
 }
 
-fn pending_ids(results: &[Result<Input>]) -> Vec<String> {
-    let accepted = results.iter().filter_map(|result| result.as_ref().ok());
-    accepted.filter(|input| input.state == InputState::Pending).map(|input| input.id.clone()).collect()
-}
-
 /// The blobs that were put for inputs that were then refused.
-fn orphans(candidates: &[Result<Candidate>], results: &[Result<Input>]) -> BTreeSet<String> {
-    let refused = candidates.iter().zip(results).filter(|(_, result)| result.is_err());
+fn orphans(candidates: &[Result<Candidate>], results: &[Result<Added>]) -> BTreeSet<String> {
+    let is_new = |result: &Result<Added>| result.as_ref().is_ok_and(|added| added.is_new);
+    let refused = candidates.iter().zip(results).filter(|(_, result)| !is_new(result));
     refused.filter_map(|(candidate, _)| candidate.as_ref().ok()?.row.blob.clone()).collect()
 }
 
@@ -117,70 +154,56 @@ fn accept_all(
     tx: &store::Tx<'_>,
     by: &Labeller,
     candidates: &[Result<Candidate>],
-    dataset_ids: &[Vec<String>],
-) -> Result<Vec<Result<Input>>> {
+    adding: &Adding,
+) -> Result<Vec<Result<Added>>> {
     let mut known = Known::default();
-    let (mut ids, mut urls) = (HashSet::new(), HashSet::new());
-    let mut refused = Vec::with_capacity(candidates.len());
+    let mut seen = Seen::default();
+    let mut verdicts = Vec::with_capacity(candidates.len());
     for (idx, candidate) in candidates.iter().enumerate() {
-        let datasets = dataset_ids.get(idx).map_or(&[][..], Vec::as_slice);
-        refused.push(match candidate {
-            Err(error) => Some(error.clone()),
-            Ok(candidate) => match conflict(tx, candidate, &mut ids, &mut urls)? {
-                Some(error) => Some(error),
-                None if datasets.iter().any(|id| datasets::find(tx, &by.app_uid, id).is_err()) => {
-                    Some(Error::invalid(format!("inputs[{idx}].dataset_ids"), "must be of existing datasets"))
+        let datasets = adding.dataset_ids.get(idx).map_or(&[][..], Vec::as_slice);
+        verdicts.push(match candidate {
+            Err(error) => Err(error.clone()),
+            Ok(_) if datasets.iter().any(|id| datasets::find(tx, &by.app_uid, id).is_err()) => {
+                Err(Error::invalid(format!("inputs[{idx}].dataset_ids"), "must be of existing datasets"))
+            }
+            Ok(candidate) => {
+                let admitted = admit(tx, candidate, adding.on_conflict, &mut seen)?;
+                if let Ok(Admitted::New(id)) = &admitted {
+                    insert(tx, by, &mut known, (id, candidate, datasets))?;
                 }
-                None => {
-                    let who = (by.app_uid.as_str(), by.account_id.as_str(), by.key_id.as_str());
-                    datasets::add_in(tx, who, &candidate.row.id, datasets, by.now_us)?;
-                    tx.insert_input(&candidate.row)?;
-                    let values = known.resolve(tx, by, &candidate.labels)?;
-                    let said = (candidate.row.id.as_str(), values, &candidate.parts);
-                    annotations::add_to_new_input(tx, by, &mut known, said)?;
-                    None
-                }
-            },
+                admitted
+            }
         });
     }
-    let accepted = candidates.iter().zip(&refused).filter(|(_, refused)| refused.is_none());
-    let accepted: Vec<&str> =
-        accepted.filter_map(|(c, _)| c.as_ref().ok()).map(|c| c.row.id.as_str()).collect();
+    let ids = |admitted: &Admitted| match admitted {
+        Admitted::New(id) | Admitted::Old(id) => id.clone(),
+    };
+    let accepted: Vec<String> = verdicts.iter().flatten().map(ids).collect();
     let mut made = rows::load(tx, &by.app_uid, &accepted)?.into_iter();
     let missing = || Error::internal(anyhow::anyhow!("an input was gone right after it was written"));
-    Ok(refused
+    Ok(verdicts
         .into_iter()
-        .map(|refused| match refused {
-            Some(error) => Err(error),
-            None => made.next().ok_or_else(missing),
+        .map(|verdict| {
+            let is_new = matches!(verdict?, Admitted::New(_));
+            Ok(Added { input: made.next().ok_or_else(missing)?, is_new })
         })
         .collect())
 }
 
-fn conflict<'a>(
+fn insert(
     tx: &store::Tx<'_>,
-    candidate: &'a Candidate,
-    ids: &mut HashSet<&'a str>,
-    urls: &mut HashSet<&'a str>,
-) -> Result<Option<Error>> {
-    let row = &candidate.row;
-    if ids.contains(row.id.as_str()) || !tx.inputs_by_ids(&row.app_uid, &[&row.id])?.is_empty() {
-        let message = format!("input '{}' exists already", row.id);
-        return Ok(Some(Error::conflict(Resource::Input(row.id.clone()), message)));
-    }
-    if let Some(url) = row.source_url.as_deref() {
-        if candidate.unique_url && (urls.contains(url) || tx.input_by_url(&row.app_uid, url)?.is_some()) {
-            let message = format!("an input with the url '{url}' exists already");
-            return Ok(Some(Error::conflict(Resource::Url(url.to_owned()), message)));
-        }
-        urls.insert(url);
-    }
-    ids.insert(&row.id);
-    Ok(None)
+    by: &Labeller,
+    known: &mut Known,
+    (id, candidate, datasets): (&str, &Candidate, &[String]),
+) -> Result<()> {
+    let who = (by.app_uid.as_str(), by.account_id.as_str(), by.key_id.as_str());
+    datasets::add_in(tx, who, id, datasets, by.now_us)?;
+    tx.insert_input(&store::Input { id: id.to_owned(), ..candidate.row.clone() })?;
+    let values = known.resolve(tx, by, &candidate.labels)?;
+    annotations::add_to_new_input(tx, by, known, (id, values, &candidate.parts))
 }
 
-async fn prepare(app: &AppCtx, new: NewInput, field: String) -> Result<Candidate> {
-    let platform = app.platform();
+async fn prepare(platform: &Platform, app_uid: &str, new: NewInput, field: String) -> Result<Candidate> {
     check(&new, &field)?;
     let id = new.id.filter(|id| !id.is_empty()).unwrap_or_else(|| platform.ids().id());
     check_id(&format!("{field}.id"), &id)?;
@@ -210,7 +233,7 @@ async fn prepare(app: &AppCtx, new: NewInput, field: String) -> Result<Candidate
     }
     let now_us = platform.clock().now_us();
     let row = store::Input {
-        app_uid: app.uid().to_owned(),
+        app_uid: app_uid.to_owned(),
         id,
         seq: 0,
         state,

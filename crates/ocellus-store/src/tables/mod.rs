@@ -1,6 +1,9 @@
 //! One file per table: the row as a plain struct, its SQL, and the methods of a transaction on it.
 
 pub mod accounts;
+pub mod added_inputs;
+pub mod annotation_regions;
+pub mod annotation_tests;
 pub mod annotation_tracks;
 pub mod annotations;
 pub mod apps;
@@ -22,12 +25,19 @@ pub mod jobs;
 pub mod keys;
 pub mod labels;
 pub mod meta;
+pub mod model_versions;
+pub mod models;
 pub mod predictions;
 pub mod renditions;
 pub mod resources;
+pub mod runner_items;
+pub mod stat_values;
+pub mod subscriptions;
 pub mod task_assignments;
 pub mod throttles;
 pub mod upload_parts;
+pub mod usage_counts;
 pub mod users;
 pub mod vectors;
 pub mod video_frames;
+pub mod view_counts;
