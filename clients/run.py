@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the vendors' unmodified clients against a freshly started server.
 
-usage: clients/run.py [--binary PATH] [SUITE ...]     (suites: python26 grpc js crash)
+usage: clients/run.py [--binary PATH] [SUITE ...]     (suites: python26 grpc js sdk fuzz crash)
 
 Needs only the standard library. Each client lives in an environment of its own, kept in the
 per-user cache under the hash of its pins, so that a second run installs nothing.
@@ -22,8 +22,9 @@ sys.path.insert(0, str(HERE / "kit"))
 import harness  # noqa: E402  (the path is set just above)
 import photographs  # noqa: E402
 
-PYTHON_SUITES = {"python26": "python26", "grpc": "grpc", "crash": "grpc"}
-SUITES = ["python26", "grpc", "js", "crash"]
+# Suite, and the folder whose pins it runs with.
+PYTHON_SUITES = {"python26": "python26", "grpc": "grpc", "sdk": "sdk", "fuzz": "fuzz", "crash": "grpc"}
+SUITES = ["python26", "grpc", "js", "sdk", "fuzz", "crash"]
 
 
 def environment(name):
