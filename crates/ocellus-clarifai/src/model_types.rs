@@ -8,10 +8,10 @@ use crate::rpc::Cx;
 use crate::{models, paging, status};
 
 pub async fn list_model_types(cx: Cx, req: ListModelTypesRequest) -> Result<MultiModelTypeResponse> {
-    let platform = models::open(&cx, req.user_app_id).await?;
+    let opened = models::opened(&cx, req.user_app_id).await?;
     let page = paging::page(req.page, req.per_page)?;
     let skip = usize::try_from(page.offset()).unwrap_or(usize::MAX);
-    let found = all(&platform).into_iter().skip(skip).take(page.per_page as usize);
+    let found = all(opened.platform()).into_iter().skip(skip).take(page.per_page as usize);
     Ok(MultiModelTypeResponse {
         status: status::success(),
         model_types: found.collect(),
@@ -20,9 +20,9 @@ pub async fn list_model_types(cx: Cx, req: ListModelTypesRequest) -> Result<Mult
 }
 
 pub async fn get_model_type(cx: Cx, req: GetModelTypeRequest) -> Result<SingleModelTypeResponse> {
-    let platform = models::open(&cx, req.user_app_id).await?;
+    let opened = models::opened(&cx, req.user_app_id).await?;
     let id = req.model_type_id;
-    let found = all(&platform).into_iter().find(|model_type| model_type.id == id);
+    let found = all(opened.platform()).into_iter().find(|model_type| model_type.id == id);
     let model_type = found.ok_or_else(|| Error::not_found(Resource::Other("model type", id)))?;
     Ok(SingleModelTypeResponse { status: status::success(), model_type: Some(model_type) })
 }

@@ -1,17 +1,18 @@
-//! Public models: RPCs and the wire form of a model in both generations' words.
-
-use std::sync::Arc;
+//! Models: RPCs that look for them among an app's own and the public ones, and the wire form of a public one in both
+//! generations' words.
 
 use ocellus_core::bootstrap;
 use ocellus_core::catalog::{ModelSpec, ModelTask};
-use ocellus_core::models::{self, ModelQuery as Query};
-use ocellus_core::{Page, Result};
+use ocellus_core::models::{self, AnyModel, Found, ModelQuery as Query, Origin, Owner, SortBy, WantedTags};
+use ocellus_core::user_models::all_concepts;
+use ocellus_core::{AccountCtx, AppCtx, Error, Page, Result};
 
+use crate::pb::list_models_request::SortBy as WireSortBy;
 use crate::pb::status::StatusCode as Code;
 use crate::pb::visibility::Gettable;
 use crate::pb::*;
 use crate::rpc::{Cx, Era};
-use crate::{documents, paging, status};
+use crate::{concepts, documents, paging, status, user_models};
 
 /// The user and app under which public models live.
 pub use bootstrap::{PUBLIC_APP, PUBLIC_USER};
@@ -26,65 +27,103 @@ pub async fn get_model_output_info(cx: Cx, req: GetModelRequest) -> Result<Singl
 
 async fn single(cx: &Cx, req: GetModelRequest, with_concepts: bool) -> Result<SingleModelResponse> {
     let app = cx.app(req.user_app_id).await?;
-    let spec = models::get(app.platform(), &req.model_id, version(&req.version_id))?;
-    let mut model = to_wire(cx, &spec);
-    if with_concepts && let Some(info) = &mut model.output_info {
-        let concepts = spec.labels.concepts.iter().map(|c| concept(&spec, c)).collect::<Vec<_>>();
+    let found = models::find(&app, &req.model_id, version(&req.version_id)).await?;
+    let concepts = match &found {
+        _ if !with_concepts => Vec::new(),
+        Found::Own(model, _) => {
+            all_concepts(&app, model).await?.iter().map(|concept| concepts::to_wire(&app, concept)).collect()
+        }
+        Found::Public(spec) => spec.labels.concepts.iter().map(|c| concept(spec, c)).collect(),
+    };
+    let mut model = match &found {
+        Found::Own(model, version) => user_models::to_wire(cx, model, version),
+        Found::Public(spec) => to_wire(cx, spec),
+    };
+    if let Some(info) = &mut model.output_info {
         info.data = (!concepts.is_empty()).then(|| Box::new(Data { concepts, ..Default::default() }));
     }
     Ok(SingleModelResponse { status: status::success(), model: Some(model), ..Default::default() })
 }
 
-pub async fn list_models(cx: Cx, req: ListModelsRequest) -> Result<MultiModelResponse> {
+pub async fn list_models(cx: Cx, mut req: ListModelsRequest) -> Result<MultiModelResponse> {
     refuse_filters(&req)?;
-    let platform = open(&cx, req.user_app_id).await?;
-    let name = [req.search, req.query, req.name].into_iter().find(|s| !s.is_empty());
-    let model_type_ids = [req.model_type_id].into_iter().filter(|s| !s.is_empty()).collect();
+    let opened = opened(&cx, req.user_app_id.take()).await?;
     let page = paging::page(req.page, req.per_page)?;
+    let Some(query) = query(req)? else { return Ok(many(&cx, &[])) };
+    Ok(many(&cx, &models::list(opened.owner(), query, page).await?))
+}
+
+/// Nothing if the request asks for what cannot be.
+fn query(req: ListModelsRequest) -> Result<Option<Query>> {
     // A caller may ask for an app's own models alone.
-    let found = match req.dont_fetch_from_main {
-        true => Vec::new(),
-        false => models::list(&platform, &Query { name, model_type_ids }, page)?,
+    let only_own = req.dont_fetch_from_main || req.filter_by_user_id;
+    let gettable =
+        req.visibility.map_or(Gettable::UnknownVisibility as i32, |visibility| visibility.gettable);
+    let origin = match (Gettable::try_from(gettable), only_own) {
+        (Ok(Gettable::UnknownVisibility), false) => Origin::Any,
+        (Ok(Gettable::UnknownVisibility), true) | (Ok(Gettable::Private), _) => Origin::Own,
+        (Ok(Gettable::Public), false) => Origin::Public,
+        (Ok(Gettable::Public), true) | (Ok(Gettable::Org) | Err(_), _) => return Ok(None),
     };
-    Ok(many(&cx, &found))
+    let sort_by = sort_by(req.sort_by)?;
+    Ok(Some(Query {
+        name: [req.search, req.query, req.name].into_iter().find(|s| !s.is_empty()),
+        model_type_ids: model_type_ids(&req.model_type_id),
+        ids: req.ids,
+        trained_only: req.trained_only,
+        tags: WantedTags { toolkits: req.toolkits, use_cases: req.use_cases, languages: req.languages },
+        origin,
+        sort_by,
+        descending: sort_by != SortBy::Age && !req.sort_ascending,
+    }))
+}
+
+fn sort_by(wire: Option<WireSortBy>) -> Result<SortBy> {
+    let (field, message) = match wire {
+        None | Some(WireSortBy::SortByRelevance(_)) => return Ok(SortBy::Age),
+        Some(WireSortBy::SortByName(_)) => return Ok(SortBy::Name),
+        Some(WireSortBy::SortByCreatedAt(_)) => return Ok(SortBy::CreatedAt),
+        Some(WireSortBy::SortByModifiedAt(_)) => return Ok(SortBy::ModifiedAt),
+        Some(WireSortBy::SortByStarCount(_)) => {
+            ("sort_by_star_count", "is not possible: there are no stars here")
+        }
+        Some(WireSortBy::SortByNumInputs(_)) => {
+            ("sort_by_num_inputs", "is an order that this server does not have")
+        }
+    };
+    Err(Error::invalid(field, message))
 }
 
 pub async fn post_models_searches(cx: Cx, req: PostModelsSearchesRequest) -> Result<MultiModelResponse> {
     let app = cx.app(req.user_app_id).await?;
-    let query = req.model_query.unwrap_or_default();
+    let wanted = req.model_query.unwrap_or_default();
     let page = paging::of(req.pagination.as_ref())?;
-    let name = (!query.name.is_empty()).then_some(query.name);
-    let ids = [query.model_type_id, query.r#type].into_iter().flat_map(|t| model_type_ids(&t)).collect();
-    let found = models::list(app.platform(), &Query { name, model_type_ids: ids }, page)?;
-    Ok(many(&cx, &found))
-}
-
-pub async fn list_model_versions(cx: Cx, req: ListModelVersionsRequest) -> Result<MultiModelVersionResponse> {
-    let app = cx.app(req.user_app_id).await?;
-    let spec = models::get(app.platform(), &req.model_id, None)?;
-    let page = paging::page(req.page, req.per_page)?;
-    // Older ids mean the same version, so there is one.
-    let first = (page.page == 1).then(|| model_version(&cx, &spec, spec.version_id()));
-    let model_versions = first.into_iter().collect();
-    Ok(MultiModelVersionResponse { status: status::success(), model_versions })
-}
-
-pub async fn get_model_version(cx: Cx, req: GetModelVersionRequest) -> Result<SingleModelVersionResponse> {
-    let app = cx.app(req.user_app_id).await?;
-    let spec = models::get(app.platform(), &req.model_id, version(&req.version_id))?;
-    let model_version = Some(model_version(&cx, &spec, &req.version_id));
-    Ok(SingleModelVersionResponse { status: status::success(), model_version })
+    let name = (!wanted.name.is_empty()).then_some(wanted.name);
+    let types = [wanted.model_type_id, wanted.r#type];
+    let model_type_ids = types.into_iter().flat_map(|t| model_type_ids(&t)).collect();
+    let query = Query { name, model_type_ids, ..Query::default() };
+    Ok(many(&cx, &models::list(Owner::App(&app), query, page).await?))
 }
 
 pub async fn list_model_concepts(cx: Cx, req: ListModelConceptsRequest) -> Result<MultiConceptResponse> {
     let app = cx.app(req.user_app_id).await?;
-    let spec = models::get(app.platform(), &req.model_id, version(&req.version_id))?;
-    let Page { page, per_page } = paging::page(req.page, req.per_page)?;
-    let wanted = req.search.to_lowercase();
-    let found = spec.labels.concepts.iter().filter(|c| c.name.to_lowercase().contains(&wanted));
-    let before = (page as usize - 1).saturating_mul(per_page as usize);
-    let concepts = found.skip(before).take(per_page as usize).map(|c| concept(&spec, c)).collect();
+    let found = models::find(&app, &req.model_id, version(&req.version_id)).await?;
+    let page = paging::page(req.page, req.per_page)?;
+    let concepts = match &found {
+        Found::Own(model, _) => {
+            let found = ocellus_core::user_models::concepts(&app, model, &req.search, page).await?;
+            found.iter().map(|concept| concepts::to_wire(&app, concept)).collect()
+        }
+        Found::Public(spec) => public_concepts(spec, &req.search, page),
+    };
     Ok(MultiConceptResponse { status: status::success(), concepts })
+}
+
+fn public_concepts(spec: &ModelSpec, search: &str, page: Page) -> Vec<Concept> {
+    let wanted = search.to_lowercase();
+    let found = spec.labels.concepts.iter().filter(|c| c.name.to_lowercase().contains(&wanted));
+    let before = usize::try_from(page.offset()).unwrap_or(usize::MAX);
+    found.skip(before).take(page.per_page as usize).map(|c| concept(spec, c)).collect()
 }
 
 fn refuse_filters(req: &ListModelsRequest) -> Result<()> {
@@ -95,39 +134,63 @@ fn refuse_filters(req: &ListModelsRequest) -> Result<()> {
         ("input_fields", !req.input_fields.is_empty()),
         ("output_fields", !req.output_fields.is_empty()),
         ("license", !req.license.is_empty()),
-        ("toolkits", !req.toolkits.is_empty()),
-        ("use_cases", !req.use_cases.is_empty()),
-        ("languages", !req.languages.is_empty()),
+        ("license_type", req.license_type != 0),
+        ("source", req.source != 0),
         ("creator", !req.creator.is_empty()),
         ("model_version_ids", !req.model_version_ids.is_empty()),
-        ("ids", !req.ids.is_empty()),
-        ("visibility", req.visibility.is_some()),
+        ("min_replicas", req.min_replicas != 0),
     ])
 }
 
-/// Lists of models may be asked for without naming an app, and with a key that belongs to none.
-pub async fn open(cx: &Cx, ids: Option<UserAppIdSet>) -> Result<ocellus_core::Platform> {
-    let names_app = ids.as_ref().is_some_and(|ids| !ids.app_id.is_empty());
-    if names_app {
-        return Ok(cx.app(ids).await?.platform().clone());
-    }
-    Ok(cx.account(ids).await?.platform().clone())
+/// The app or account that a list is asked of.
+pub enum Opened {
+    App(AppCtx),
+    Account(AccountCtx),
 }
 
-fn version(id: &str) -> Option<&str> {
+impl Opened {
+    fn owner(&self) -> Owner<'_> {
+        match self {
+            Self::App(app) => Owner::App(app),
+            Self::Account(account) => Owner::Account(account),
+        }
+    }
+
+    pub fn platform(&self) -> &ocellus_core::Platform {
+        match self {
+            Self::App(app) => app.platform(),
+            Self::Account(account) => account.platform(),
+        }
+    }
+}
+
+/// Lists of models may be asked for without naming an app, and with a key that belongs to none.
+pub async fn opened(cx: &Cx, ids: Option<UserAppIdSet>) -> Result<Opened> {
+    let names_app = ids.as_ref().is_some_and(|ids| !ids.app_id.is_empty());
+    if names_app {
+        return Ok(Opened::App(cx.app(ids).await?));
+    }
+    Ok(Opened::Account(cx.account(ids).await?))
+}
+
+/// A version's id, if one is given.
+pub fn version(id: &str) -> Option<&str> {
     (!id.is_empty()).then_some(id)
 }
 
-fn many(cx: &Cx, found: &[Arc<ModelSpec>]) -> MultiModelResponse {
-    let models = found.iter().map(|spec| to_wire(cx, spec)).collect();
-    MultiModelResponse { status: status::success(), models }
+fn many(cx: &Cx, found: &[AnyModel]) -> MultiModelResponse {
+    let models = found.iter().map(|model| match model {
+        AnyModel::Own(model) => user_models::to_wire(cx, model, &model.newest),
+        AnyModel::Public(spec) => to_wire(cx, spec),
+    });
+    MultiModelResponse { status: status::success(), models: models.collect() }
 }
 
 /// The current type ids that a type in any generation's words stands for.
 fn model_type_ids(name: &str) -> Vec<String> {
     let ids: &[&str] = match name {
         "" => &[],
-        "concept" => &["visual-classifier", "multimodal-classifier"],
+        "concept" => &["visual-classifier", "multimodal-classifier", user_models::CLASSIFIER],
         "embed" => &["visual-embedder"],
         other => return vec![other.to_owned()],
     };
@@ -180,7 +243,7 @@ fn public() -> Option<Visibility> {
     Some(Visibility { gettable: Gettable::Public as i32 })
 }
 
-fn model_version(cx: &Cx, spec: &ModelSpec, id: &str) -> ModelVersion {
+pub fn model_version(cx: &Cx, spec: &ModelSpec, id: &str) -> ModelVersion {
     ModelVersion {
         id: id.to_owned(),
         created_at: documents::time(spec.created_at_us),

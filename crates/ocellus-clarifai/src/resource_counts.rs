@@ -3,23 +3,26 @@
 use ocellus_core::datasets::Dataset;
 use ocellus_core::modules::Module;
 use ocellus_core::resources::{self, Document, Listing, Shelf};
-use ocellus_core::{AppCtx, Result, inputs};
+use ocellus_core::{AppCtx, Result, inputs, user_models};
 
 use crate::pb::*;
 use crate::rpc::Cx;
 use crate::status;
 
-/// Models, workflows and pipelines of an app's own do not exist on this server, so there are none of them.
+/// Workflows and pipelines of an app's own do not exist on this server, so there are none of them.
 pub async fn get_resource_counts(cx: Cx, req: GetResourceCountsRequest) -> Result<GetResourceCountsResponse> {
     let app = cx.app(req.user_app_id).await?;
     let n = inputs::count(&app).await?;
-    let n_models = if app.is_public() { app.platform().catalog().list().len() } else { 0 };
+    let n_models = match app.is_public() {
+        true => app.platform().catalog().list().len() as u64,
+        false => user_models::count(&app).await?,
+    };
     Ok(GetResourceCountsResponse {
         status: status::success(),
         datasets: count::<Dataset>(&app).await?,
         inputs: number(n.ready + n.pending + n.processing + n.failed),
         modules: count::<Module>(&app).await?,
-        models: number(n_models as u64),
+        models: number(n_models),
         ..Default::default()
     })
 }

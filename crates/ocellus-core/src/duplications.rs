@@ -30,6 +30,8 @@ pub struct Duplication {
     /// What the job has got behind it: concepts, and inputs by their number.
     pub(crate) n_concepts_seen: i64,
     pub(crate) last_input_seq: i64,
+    #[serde(default)]
+    pub(crate) last_model_seq: i64,
 }
 
 /// What is copied of an app.
@@ -41,6 +43,9 @@ pub struct Parts {
     pub inputs: bool,
     /// What people said of the inputs.
     pub annotations: bool,
+    /// The models that users made, with their versions.
+    #[serde(default)]
+    pub models: bool,
 }
 
 /// How far a duplication has got.
@@ -68,6 +73,12 @@ pub struct Done {
     pub inputs_skipped: u64,
     /// Annotations.
     pub annotations: u64,
+    /// Models.
+    #[serde(default)]
+    pub models: u64,
+    /// Models that were left out, because the receiving app has one with the same id.
+    #[serde(default)]
+    pub models_skipped: u64,
 }
 
 impl Document for Duplication {
@@ -118,6 +129,7 @@ pub async fn create(account: &AccountCtx, app: &AppCtx, new: NewDuplication) -> 
         destination_uid,
         n_concepts_seen: 0,
         last_input_seq: 0,
+        last_model_seq: 0,
     };
     let shelf = Shelf::from(account);
     let id = platform.ids().id();
@@ -134,10 +146,14 @@ pub async fn create(account: &AccountCtx, app: &AppCtx, new: NewDuplication) -> 
 }
 
 fn check(app: &AppCtx, new: &NewDuplication) -> Result<()> {
-    let Parts { concepts, inputs, annotations } = new.parts;
+    let Parts { concepts, inputs, annotations, models } = new.parts;
     if annotations && !(inputs && concepts) {
         let message = "needs copy_inputs and copy_concepts too: annotations say concepts of inputs";
         return Err(Error::invalid("app_duplications.filter.copy_annotations", message));
+    }
+    if models && !concepts {
+        let message = "needs copy_concepts too: models tell concepts";
+        return Err(Error::invalid("app_duplications.filter.copy_models", message));
     }
     if !(concepts || inputs) {
         return Err(Error::invalid("app_duplications.filter", "must leave something to copy"));
@@ -154,6 +170,9 @@ fn check(app: &AppCtx, new: &NewDuplication) -> Result<()> {
     }
     if annotations {
         needs.extend([Scope::ANNOTATIONS_GET, Scope::ANNOTATIONS_ADD]);
+    }
+    if models {
+        needs.extend([Scope::MODELS_GET, Scope::MODELS_ADD]);
     }
     app.caller().check_scopes(&needs)
 }

@@ -6,8 +6,9 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 use crate::inputs::MAX_PER_CALL;
+use crate::models::{self, Found};
 use crate::resources::{self, Document, Listing, New, Shelf, Stored};
-use crate::{AppCtx, Error, Page, Result, models};
+use crate::{AppCtx, Error, Page, Result};
 
 /// What a user says of a model's answer.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -155,9 +156,12 @@ impl Subject {
 /// Keeps what a user says of a model's answer. `NotFound` if there is no such model or version.
 pub async fn add_for_model(app: &AppCtx, feedback: ModelFeedback) -> Result<()> {
     let version = Some(feedback.model_version_id.as_str());
-    let model = models::get(app.platform(), &feedback.model_id, version)?;
-    // A model has several names; the feedback is found by the one that it is listed under.
-    let feedback = ModelFeedback { model_id: model.id.clone(), ..feedback };
+    // A public model has several names; the feedback is found by the one that it is listed under.
+    let model_id = match models::find(app, &feedback.model_id, version).await? {
+        Found::Own(model, _) => model.id,
+        Found::Public(model) => model.id.clone(),
+    };
+    let feedback = ModelFeedback { model_id, ..feedback };
     resources::create(&Shelf::from(app), vec![New { id: None, doc: feedback }]).await?;
     Ok(())
 }

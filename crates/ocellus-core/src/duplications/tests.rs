@@ -7,9 +7,10 @@ use crate::concepts::{self, NewConcept};
 use crate::inputs::{self, InputListing, InputState, NewInput, NewLabel};
 use crate::search::{self, Query, Rank, RankBy};
 use crate::testing::TestPlatform;
+use crate::user_models::{self, NewModel};
 use crate::{JsonMap, Kind, MediaKind, Platform, Source};
 
-const ALL: Parts = Parts { concepts: true, inputs: true, annotations: true };
+const ALL: Parts = Parts { concepts: true, inputs: true, annotations: true, models: true };
 
 fn picture(shade: u8) -> Source {
     let bytes = (0..64 * 64).flat_map(|n: u32| [shade, (n % 64 * 4) as u8, (n / 64 * 4) as u8]).collect();
@@ -56,12 +57,14 @@ async fn a_copy_has_the_inputs_concepts_labels_and_vectors_of_its_source() {
         test.settle().await;
         // Not yet described when it is copied: it is described in both.
         inputs::create(&app, vec![input("c", 120, "dark")]).await.unwrap();
+        let model = NewModel { id: "m".to_owned(), model_type_id: "t".to_owned(), ..NewModel::default() };
+        let model = user_models::create(&app, model).await.unwrap();
         let made = create(&account, &app, to(fresh("copy"), ALL)).await.unwrap();
         assert_eq!(made.doc.state, State::Pending);
         test.settle().await;
         let found = get(&account, &made.id).await.unwrap();
-        let done =
-            Done { concepts: 3, inputs: 3, inputs_skipped: 0, annotations: found.doc.done.annotations };
+        let n_annotations = found.doc.done.annotations;
+        let done = Done { concepts: 3, inputs: 3, annotations: n_annotations, models: 1, ..Done::default() };
         assert_eq!((found.doc.state, found.doc.done), (State::Done, done));
 
         let copy = open(&test, "copy").await;
@@ -79,7 +82,12 @@ async fn a_copy_has_the_inputs_concepts_labels_and_vectors_of_its_source() {
         let hits = search::run(&copy, query).await.unwrap().hits;
         assert_eq!((hits.len(), hits[0].input.id.as_str()), (3, "b"));
 
+        let copied = user_models::get(&copy, "m").await.unwrap();
+        assert_eq!((copied.newest, copied.app_id.as_str()), (model.newest, "copy"));
         // The copy stands on its own.
+        user_models::delete(&app, &["m".to_owned()]).await.unwrap();
+        let renamed = vec![("m".to_owned(), "n".to_owned())];
+        user_models::rename(&copy, renamed).await.unwrap();
         inputs::delete(&app, &["a".to_owned()]).await.unwrap();
         assert!(inputs::get(&copy, "a").await.is_ok());
         let again = create(&account, &app, to(Destination::Existing("copy".to_owned()), ALL)).await.unwrap();
@@ -96,10 +104,11 @@ async fn a_copy_has_the_inputs_concepts_labels_and_vectors_of_its_source() {
 async fn a_duplication_that_makes_no_sense_is_refused_and_one_whose_app_goes_fails() {
     let test = TestPlatform::new().await;
     let (account, app) = (test.account().await, open(&test, &test.first.app_id).await);
-    let some = |concepts, inputs, annotations| Parts { concepts, inputs, annotations };
+    let some = |concepts, inputs, annotations| Parts { concepts, inputs, annotations, models: false };
     for (bad, kind) in [
         (to(fresh("x"), some(true, false, true)), Kind::Invalid),
         (to(fresh("x"), some(false, false, false)), Kind::Invalid),
+        (to(fresh("x"), Parts { models: true, ..some(false, true, false) }), Kind::Invalid),
         (to(fresh(&test.first.app_id), ALL), Kind::Conflict),
         (to(Destination::Existing("nowhere".to_owned()), ALL), Kind::NotFound),
         (to(Destination::Existing(test.first.app_id.clone()), ALL), Kind::Invalid),
