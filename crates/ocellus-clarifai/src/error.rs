@@ -79,6 +79,7 @@ fn wire(kind: Kind, about: Option<&Resource>) -> (Code, Http) {
         (Kind::Forbidden, Some(R::Other("signup", _))) => (Code::SignupFlagged, Http::FORBIDDEN),
         (Kind::Forbidden, _) => (Code::ConnInsufficientScopes, Http::FORBIDDEN),
         (Kind::NotFound, Some(R::Url(_))) => (Code::InputFailed, Http::BAD_REQUEST),
+        (Kind::NotFound, Some(R::Other("runner", _))) => (Code::RunnerDoesNotExist, Http::NOT_FOUND),
         (Kind::NotFound, _) => (Code::ConnDoesNotExist, Http::NOT_FOUND),
         (Kind::Conflict, Some(R::Input(_) | R::Url(_))) => (Code::InputDuplicate, Http::BAD_REQUEST),
         (Kind::Conflict, Some(R::Annotation(_))) => (Code::AnnotationInvalidArgument, Http::BAD_REQUEST),
@@ -99,18 +100,34 @@ fn wire(kind: Kind, about: Option<&Resource>) -> (Code, Http) {
         (Kind::Unsupported, Some(R::Model(_) | R::ModelVersion(_))) => {
             (Code::ModelInvalidRequest, Http::BAD_REQUEST)
         }
+        (Kind::Unsupported, Some(R::Other("untrained model", _))) => (Code::ModelUntrained, Http::BAD_REQUEST),
         (Kind::Unsupported, Some(R::Other("task", _))) => (Code::TaskNotImplemented, Http::NOT_IMPLEMENTED),
         (Kind::Unsupported, _) => (Code::NotImplemented, Http::NOT_IMPLEMENTED),
+        (Kind::Exhausted, Some(R::Other("quota", period))) => (quota(period), Http::TOO_MANY_REQUESTS),
         (Kind::Exhausted, _) => (Code::ConnThrottled, Http::TOO_MANY_REQUESTS),
         (Kind::Unavailable, Some(R::Model(_) | R::ModelVersion(_))) => {
             (Code::ModelBusyPleaseRetry, Http::SERVICE_UNAVAILABLE)
         }
         (Kind::Unavailable, Some(R::Url(_))) => (Code::InputConnectionFailed, Http::BAD_REQUEST),
+        (Kind::Unavailable, Some(R::Other("runner item", _))) => {
+            (Code::RunnerProcessingFailed, Http::SERVICE_UNAVAILABLE)
+        }
         (Kind::Unavailable, _) => (Code::RpcRequestQueueFull, Http::SERVICE_UNAVAILABLE),
         (Kind::Timeout, Some(R::Url(_))) => (Code::InputConnectionFailed, Http::BAD_REQUEST),
         (Kind::Timeout, _) => (Code::RpcRequestTimeout, Http::GATEWAY_TIMEOUT),
+        (Kind::Cancelled, Some(R::Other("runner item", _))) => (Code::RunnerItemCancelled, Http::CONFLICT),
         (Kind::Cancelled, _) => (Code::RpcCanceled, Http::SERVICE_UNAVAILABLE),
         (Kind::Internal, _) => (Code::InternalUncategorized, Http::INTERNAL_SERVER_ERROR),
+    }
+}
+
+/// The code for a quota that is used up depends on how long it lasts.
+fn quota(period: &str) -> Code {
+    match period {
+        "hour" => Code::ConnExceedHourlyLimit,
+        "month" => Code::ConnExceedMonthlyLimit,
+        "day" => Code::ConnExceedsLimits,
+        _ => Code::ConnThrottled,
     }
 }
 
@@ -119,10 +136,11 @@ fn invalid_field(field: &str) -> (Code, Http) {
     match field.split(['.', '[']).next().unwrap_or_default() {
         // A personal access token belongs to no app, so the call must name one.
         "user_app_id" => (Code::ConnKeyInvalid, Http::UNAUTHORIZED),
-        "select_concepts" | "max_concepts" | "min_value" | "model" => {
+        "select_concepts" | "max_concepts" | "min_value" | "model" | "models" | "model_versions" => {
             (Code::ModelInvalidArgument, Http::BAD_REQUEST)
         }
         "inputs" => (Code::InputInvalidArgument, Http::BAD_REQUEST),
+        "runners" | "runner_item_outputs" => (Code::RunnerInvalidArgument, Http::BAD_REQUEST),
         "annotations" => (Code::AnnotationInvalidArgument, Http::BAD_REQUEST),
         "bulk_operations" => (Code::BulkOperationInvalidRequest, Http::BAD_REQUEST),
         "concepts" => (Code::ConceptsInvalidRequest, Http::BAD_REQUEST),
@@ -182,6 +200,12 @@ mod tests {
         check(&Error::unavailable("full"), 40030, 503);
         check(&Error::internal(std::io::Error::other("secret")), 99009, 500);
         check(&Error::new(Kind::Exhausted, "slow down"), 11005, 429);
+        for (period, code) in
+            [("second", 11005), ("minute", 11005), ("hour", 11003), ("day", 11006), ("month", 11004)]
+        {
+            let quota = Resource::Other("quota", period.to_owned());
+            check(&Error::new(Kind::Exhausted, "exceeded limit").about(quota), code, 429);
+        }
     }
 
     #[test]

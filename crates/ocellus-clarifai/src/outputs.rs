@@ -15,7 +15,7 @@ use crate::{documents, input_data, inputs, items, models, status};
 pub async fn post_model_outputs(cx: Cx, req: PostModelOutputsRequest) -> Result<MultiOutputResponse> {
     let app = cx.app(req.user_app_id).await?;
     let version = (!req.version_id.is_empty()).then_some(req.version_id.as_str());
-    let spec = ocellus_core::models::get(app.platform(), &req.model_id, version)?;
+    let spec = ocellus_core::models::to_predict(&app, &req.model_id, version).await?;
     let options = options(&cx, req.model)?;
     let echo: Vec<Input> = req.inputs.iter().map(echo).collect();
     let (subjects, places) = items::read(req.inputs, "inputs", subject)?;

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ocellus_core::testing::TestPlatform;
 use ocellus_http::scenario;
 
-use crate::world;
+use crate::{schema, world};
 
 fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/clarifai"))
@@ -14,7 +14,7 @@ fn folder() -> PathBuf {
 
 async fn run(file: &str) {
     for test in TestPlatform::all().await {
-        let world = world::world(&test).await;
+        let world = world::world(&test).await.watch(schema::check);
         if let Err(report) = scenario::run_file(&world, &folder().join(file)).await {
             panic!("{report}");
         }
@@ -71,6 +71,8 @@ scenarios! {
     label_orders_and_annotation_filters = "35-label-orders-and-annotation-filters.txt";
     bulk_operations = "36-bulk-operations.txt";
     annotation_searches = "37-annotation-searches.txt";
+    annotation_filters_in_searches = "38-annotation-filters-in-searches.txt";
+    searches_by_regions = "39-searches-by-regions.txt";
     datasets = "40-datasets.txt";
     dataset_inputs = "41-dataset-inputs.txt";
     dataset_versions = "42-dataset-versions.txt";
@@ -85,12 +87,20 @@ scenarios! {
     collaborators = "64-collaborators.txt";
     audit_log = "65-audit-log.txt";
     bootstrap_scripts = "66-bootstrap-scripts.txt";
+    usage = "70-usage.txt";
+    billing = "71-billing.txt";
+    stats = "72-stats.txt";
+    trending_metrics = "73-trending-metrics.txt";
     concept_languages = "75-concept-languages.txt";
     concept_relations = "76-concept-relations.txt";
     concept_counts = "77-concept-counts.txt";
     saved_searches = "78-saved-searches.txt";
     searches_by_text_time_and_state = "79-searches-by-text-time-and-state.txt";
     saved_things_of_others = "80-saved-things-of-others.txt";
+    own_models = "81-own-models.txt";
+    own_models_what_goes_wrong = "82-own-models-what-goes-wrong.txt";
+    versions_of_own_models = "83-versions-of-own-models.txt";
+    models_found_and_copied = "84-models-found-and-copied.txt";
 }
 
 #[test]

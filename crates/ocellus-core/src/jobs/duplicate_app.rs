@@ -3,9 +3,9 @@
 use futures_util::FutureExt;
 use ocellus_store as store;
 
-use super::{JobCtx, JobKind, NewJob, Outcome, process_input};
+use super::{JobCtx, JobKind, NewJob, Outcome, describe_parts, process_input};
 use crate::duplications::{Duplication, State};
-use crate::inputs::{STATE_PENDING, STATE_PROCESSING};
+use crate::inputs::{STATE_PENDING, STATE_PROCESSING, STATE_READY};
 use crate::{Error, Platform, Resource, Result, resources};
 
 pub(crate) const KIND: JobKind = JobKind {
@@ -85,6 +85,15 @@ fn copy(
             return Ok(true);
         }
     }
+    if doc.parts.models {
+        let (last_seq, n_copied, n_skipped) = tx.copy_models(apps, doc.last_model_seq, BATCH)?;
+        doc.done.models += n_copied;
+        doc.done.models_skipped += n_skipped;
+        if let Some(seq) = last_seq {
+            doc.last_model_seq = seq;
+            return Ok(true);
+        }
+    }
     if !doc.parts.inputs {
         return Ok(false);
     }
@@ -94,6 +103,11 @@ fn copy(
     let waiting: Vec<String> = waiting.map(|(id, _)| id.clone()).collect();
     if !waiting.is_empty() {
         process_input::job(inputs_job, account_id, &doc.destination_uid, &waiting, now_us).insert(tx)?;
+    }
+    let ids = copied.copied.iter().filter(|(_, state)| *state == STATE_READY).map(|(id, _)| id);
+    for (n, id) in ids.enumerate() {
+        let job_id = format!("{inputs_job}-{n}");
+        describe_parts::follow_up(tx, (&job_id, account_id), &doc.destination_uid, id, now_us)?;
     }
     doc.done.inputs += copied.copied.len() as u64;
     doc.done.inputs_skipped += copied.n_skipped;

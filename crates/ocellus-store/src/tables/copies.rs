@@ -2,9 +2,12 @@
 
 use crate::db::{Tx, Val};
 use crate::page::id_chunks;
+use crate::tables::annotation_regions::AnnotationRegion;
 use crate::tables::concepts::Concept;
 use crate::tables::inputs::{Input, InputQuery};
 use crate::tables::labels::Label;
+use crate::tables::model_versions::ModelVersion;
+use crate::tables::models::Model;
 use crate::tables::vectors::Vector;
 use crate::{Error, Result};
 
@@ -29,6 +32,7 @@ const FINDINGS: [(&str, &str); 2] = [
 /// An annotation but its app, and the task that it was made in, which is not copied.
 const ANNOTATION: &str = "id, input_id, account_id, model_version_id, workflow_version_id, status, whole, track_id, \
                           frame, frame_ms, doc, key_id, modified_by, created_at_us, modified_at_us";
+const REGION: &str = "annotation_id, region_id, input_id, outline, state";
 const TRACK: &str =
     "id, input_id, concept_id, status, doc, account_id, modified_by, created_at_us, modified_at_us";
 const CONCEPT_NAME: &str = "concept_id, language, name, name_key, definition, account_id, key_id, created_at_us, \
@@ -59,16 +63,24 @@ impl Tx<'_> {
         for (table, columns) in FINDINGS {
             self.copy_rows((from, to), table, columns, &ids)?;
         }
-        let vectors = self.vectors_of_inputs(from, &ids)?;
-        let vectors: Vec<Vector> =
-            vectors.into_iter().map(|vector| Vector { app_uid: to.to_owned(), ..vector }).collect();
-        self.put_vectors(&vectors)?;
+        self.copy_vectors((from, to), &ids)?;
         if with_annotations {
             self.copy_rows((from, to), "annotation_tracks", TRACK, &ids)?;
             done.n_annotations = self.copy_rows((from, to), "annotations", ANNOTATION, &ids)?;
+            self.copy_rows((from, to), "annotation_regions", REGION, &ids)?;
+            let regions = self.regions_of_inputs(to, &ids)?;
+            let keys: Vec<String> = regions.iter().map(AnnotationRegion::key).collect();
+            self.copy_vectors((from, to), &keys)?;
             self.copy_labels((from, to), &ids)?;
         }
         Ok(done)
+    }
+
+    fn copy_vectors<S: AsRef<str>>(&self, (from, to): (&str, &str), keys: &[S]) -> Result<()> {
+        let moved = |vector: Vector| Vector { app_uid: to.to_owned(), ..vector };
+        let vectors: Vec<Vector> = self.vectors_of_inputs(from, keys)?.into_iter().map(moved).collect();
+        self.put_vectors(&vectors)?;
+        Ok(())
     }
 
     fn copy_labels(&self, (from, to): (&str, &str), ids: &[&str]) -> Result<()> {
@@ -93,6 +105,34 @@ impl Tx<'_> {
             n_copied += self.exec(&sql, &params)?;
         }
         Ok(n_copied)
+    }
+
+    /// Copies up to `limit` models that were made after `after_seq`, with all their versions: the number of the last
+    /// one looked at, how many were copied, and how many left out, because the other app has one with the same id.
+    pub fn copy_models(
+        &self,
+        (from, to): (&str, &str),
+        after_seq: i64,
+        limit: i64,
+    ) -> Result<(Option<i64>, u64, u64)> {
+        let (mut last_seq, mut n_copied, mut n_skipped) = (None, 0, 0);
+        for row in self.models_page(from, after_seq, limit)? {
+            last_seq = Some(row.seq);
+            let copy = Model { app_uid: to.to_owned(), ..row };
+            match self.insert_model(&copy) {
+                Ok(_) => n_copied += 1,
+                Err(Error::Conflict(_)) => {
+                    n_skipped += 1;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            }
+            let versions = self.model_versions_page(from, &copy.uid, i64::MAX, i64::MAX)?;
+            for version in versions.into_iter().rev() {
+                self.insert_model_version(&ModelVersion { app_uid: to.to_owned(), ..version })?;
+            }
+        }
+        Ok((last_seq, n_copied, n_skipped))
     }
 
     /// Copies up to `limit` concepts after the first `offset`, with their names in other languages; returns how many
