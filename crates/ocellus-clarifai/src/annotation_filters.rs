@@ -9,6 +9,7 @@ use prost::Message;
 
 use crate::pb::status::BaseResponse;
 use crate::pb::*;
+use crate::queries::Of;
 use crate::rpc::Cx;
 use crate::{documents, paging, queries, status};
 
@@ -65,7 +66,7 @@ pub async fn delete_annotation_filters(cx: Cx, req: DeleteAnnotationFiltersReque
 fn search(search: &Search) -> Result<String> {
     let field = "annotation_filters.search";
     let query = search.query.clone().ok_or_else(|| Error::invalid(field, "must have a query"))?;
-    let read = queries::read(query, search.min_value, Page::first(1))?;
+    let read = queries::read_of(Of::Annotations, query, search.min_value, Page::first(1))?;
     match read.ranks.is_empty() {
         true => Ok(STANDARD.encode(search.encode_to_vec())),
         false => Err(Error::invalid(format!("{field}.query"), "must have filters and no ranks")),

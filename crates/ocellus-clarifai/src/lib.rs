@@ -41,6 +41,7 @@ mod extractions;
 mod feedback;
 mod frozen;
 mod grpc;
+mod grpc_stream;
 mod grpc_web;
 mod health;
 mod hosted;
@@ -66,6 +67,9 @@ mod queries;
 mod resource_counts;
 mod rest;
 mod rpc;
+mod runner_items;
+mod runner_outputs;
+mod runners;
 mod saved_searches;
 mod scopes;
 mod searches;
@@ -141,5 +145,5 @@ pub fn not_implemented() -> Vec<String> {
     let service =
         proto::pool().get_service_by_name(proto::SERVICE).expect("the pool was built around this service");
     let names = service.methods().map(|m| m.name().to_owned());
-    names.filter(|name| rpc::handler(name).is_none()).collect()
+    names.filter(|name| !rpc::is_built(name)).collect()
 }

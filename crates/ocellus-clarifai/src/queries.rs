@@ -1,15 +1,15 @@
 //! Reading search queries: the `ands` of 2018 and the filters and ranks of today, in the core's terms.
 
-use ocellus_core::annotations::Status as AnnotationStatus;
+use ocellus_core::annotations::{AnnotationTerm, Status as AnnotationStatus};
 use ocellus_core::inputs::StateFilter;
 use ocellus_core::search::{
     ConceptTerm, Filter as CoreFilter, Query as CoreQuery, Rank as CoreRank, RankBy, Test,
 };
-use ocellus_core::{Error, MediaKind, Page, Result, Source};
+use ocellus_core::{AppCtx, CropBox, Error, MediaKind, Page, Result, Source};
 
 use crate::pb::status::StatusCode as Code;
 use crate::pb::*;
-use crate::{documents, input_data};
+use crate::{annotation_terms, annotations, documents, input_data};
 
 const KM_PER_MILE: f64 = 1.609_344;
 const EARTH_RADIUS_KM: f64 = 6_371.008_8;
@@ -21,20 +21,42 @@ pub fn everything(page: Page) -> CoreQuery {
     CoreQuery { page, ..CoreQuery::default() }
 }
 
-/// A query in either form; both may be mixed.
+/// What a query is to find. What it says of annotations is a condition on each of them, or on inputs having one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Of {
+    Inputs,
+    Annotations,
+}
+
+/// A query for inputs in either form; both may be mixed.
 pub fn read(query: Query, min_score: f32, page: Page) -> Result<CoreQuery> {
+    read_of(Of::Inputs, query, min_score, page)
+}
+
+/// A query for inputs or annotations.
+pub fn read_of(of: Of, query: Query, min_score: f32, page: Page) -> Result<CoreQuery> {
     let language = (!query.language.is_empty()).then_some(query.language);
     let mut found = CoreQuery { min_score, language, ..everything(page) };
     for (i, and) in query.ands.into_iter().enumerate() {
         self::and(and, &format!("query.ands[{i}]"), &mut found)?;
     }
     for (i, filter) in query.filters.into_iter().enumerate() {
-        self::filter(filter, &format!("query.filters[{i}]"), &mut found.filters)?;
+        self::filter(of, filter, &format!("query.filters[{i}]"), &mut found.filters)?;
     }
     for (i, rank) in query.ranks.into_iter().enumerate() {
         self::rank(rank, &format!("query.ranks[{i}]"), &mut found.ranks)?;
     }
     Ok(found)
+}
+
+/// The same query with the caller's own name in place of "me".
+pub fn as_caller(app: &AppCtx, mut query: CoreQuery) -> CoreQuery {
+    for filter in &mut query.filters {
+        if let Test::Annotated(term) = &mut filter.test {
+            term.account_id = annotations::own_name(app, std::mem::take(&mut term.account_id));
+        }
+    }
+    query
 }
 
 /// One term of 2018: `input` speaks of what users said, `output` of what models saw.
@@ -73,37 +95,56 @@ fn predicted(concepts: Vec<Concept>, negate: bool, found: &mut CoreQuery) {
 }
 
 /// One filter of today: concepts in one filter are alternatives, filters must all hold.
-fn filter(filter: Filter, field: &str, found: &mut Vec<CoreFilter>) -> Result<()> {
-    if let Some(range) = filter.last_updated_time_range {
-        found.push(CoreFilter { negate: filter.negate, test: changed(&range, field)? });
-    }
-    if let Some(annotation) = filter.annotation {
+fn filter(of: Of, filter: Filter, field: &str, found: &mut Vec<CoreFilter>) -> Result<()> {
+    let negate = filter.negate;
+    let mut changed = filter.last_updated_time_range.map(|range| span(&range, field)).transpose()?;
+    if let Some(mut annotation) = filter.annotation {
         if !annotation.input_id.is_empty() {
-            let test = Test::Ids(vec![annotation.input_id]);
-            found.push(CoreFilter { negate: filter.negate, test });
+            let test = Test::Ids(vec![std::mem::take(&mut annotation.input_id)]);
+            found.push(CoreFilter { negate, test });
         }
-        if let Some(status) = annotation.status.filter(|status| status.code != 0) {
-            let test = Test::Annotated(vec![annotation_status(status.code, field)?]);
-            found.push(CoreFilter { negate: filter.negate, test });
+        let mut data = annotation.data.take().unwrap_or_default();
+        let mut term = annotation_terms::read(annotation, &mut data, &format!("{field}.annotation"))?;
+        if of == Of::Annotations {
+            term.changed_us = changed.take();
         }
-        let data = annotation.data.unwrap_or_default();
-        about_data(data, filter.negate, &format!("{field}.annotation.data"), found)?;
+        found.extend(about_annotations(of, term).map(|test| CoreFilter { negate, test }));
+        about_data(data, negate, &format!("{field}.annotation.data"), found)?;
+    }
+    if let Some((from_us, to_us)) = changed {
+        found.push(CoreFilter { negate, test: Test::Changed { from_us, to_us } });
     }
     match filter.input {
-        Some(input) => about_input(input, filter.negate, &format!("{field}.input"), found),
+        Some(input) => about_input(input, negate, &format!("{field}.input"), found),
         None => Ok(()),
     }
 }
 
-/// A span of time; a missing end is open.
-fn changed(range: &TimeRange, field: &str) -> Result<Test> {
+/// Concepts alone are those that inputs show. In a search for inputs annotations count if they are not asked to stand
+/// elsewhere in review.
+fn about_annotations(of: Of, term: AnnotationTerm) -> Option<Test> {
+    if term.is_empty() {
+        return None;
+    }
+    Some(match of {
+        Of::Annotations => Test::Annotated(term),
+        Of::Inputs if !term.is_about_more_than_concepts() => Test::Labelled { any: term.concepts },
+        Of::Inputs if term.statuses.is_empty() => {
+            Test::Annotated(AnnotationTerm { statuses: vec![AnnotationStatus::Success], ..term })
+        }
+        Of::Inputs => Test::Annotated(term),
+    })
+}
+
+/// A span of time in microseconds since the epoch; a missing end is open.
+fn span(range: &TimeRange, field: &str) -> Result<(i64, i64)> {
     let from_us = range.start_time.as_ref().map_or(i64::MIN, documents::micros);
     let to_us = range.end_time.as_ref().map_or(i64::MAX, documents::micros);
     if from_us > to_us {
         let field = format!("{field}.last_updated_time_range");
         return Err(Error::invalid(field, "must not end before it begins"));
     }
-    Ok(Test::Changed { from_us, to_us })
+    Ok((from_us, to_us))
 }
 
 fn input_state(code: i32, field: &str) -> Result<StateFilter> {
@@ -116,22 +157,6 @@ fn input_state(code: i32, field: &str) -> Result<StateFilter> {
     }
 }
 
-fn annotation_status(code: i32, field: &str) -> Result<AnnotationStatus> {
-    match Code::try_from(code) {
-        Ok(Code::AnnotationSuccess) => Ok(AnnotationStatus::Success),
-        Ok(Code::AnnotationPending) => Ok(AnnotationStatus::Pending),
-        Ok(Code::AnnotationInProgress) => Ok(AnnotationStatus::InProgress),
-        Ok(Code::AnnotationFailed) => Ok(AnnotationStatus::Failed),
-        Ok(Code::AnnotationAwaitingReview) => Ok(AnnotationStatus::AwaitingReview),
-        Ok(Code::AnnotationAwaitingConsensusReview) => Ok(AnnotationStatus::AwaitingConsensus),
-        Ok(Code::AnnotationReviewDenied) => Ok(AnnotationStatus::Denied),
-        _ => {
-            let field = format!("{field}.annotation.status.code");
-            Err(Error::invalid(field, "must be the status of an annotation, such as 24150"))
-        }
-    }
-}
-
 fn about_input(input: Input, negate: bool, field: &str, found: &mut Vec<CoreFilter>) -> Result<()> {
     if !input.id.is_empty() {
         found.push(CoreFilter { negate, test: Test::Ids(vec![input.id]) });
@@ -140,12 +165,17 @@ fn about_input(input: Input, negate: bool, field: &str, found: &mut Vec<CoreFilt
         let test = Test::InState(vec![input_state(status.code, field)?]);
         found.push(CoreFilter { negate, test });
     }
+    if !input.dataset_ids.is_empty() {
+        found.push(CoreFilter { negate, test: Test::InDatasets(input.dataset_ids) });
+    }
     about_data(input.data.unwrap_or_default(), negate, &format!("{field}.data"), found)
 }
 
 /// What a `data` message asks for: labels, the image itself, metadata, a place.
 fn about_data(data: Data, negate: bool, field: &str, found: &mut Vec<CoreFilter>) -> Result<()> {
     let mut add = |test| found.push(CoreFilter { negate, test });
+    // An empty medium only says which kind is meant; several are alternatives.
+    let mut kinds = Vec::new();
     if !data.concepts.is_empty() {
         add(Test::Labelled { any: data.concepts.into_iter().map(term).collect() });
     }
@@ -155,7 +185,7 @@ fn about_data(data: Data, negate: bool, field: &str, found: &mut Vec<CoreFilter>
         } else if !image.url.is_empty() {
             add(Test::SourceUrl(image.url));
         } else {
-            add(Test::Kind(MediaKind::Image));
+            kinds.push(MediaKind::Image);
         }
     }
     if let Some(text) = data.text {
@@ -164,13 +194,16 @@ fn about_data(data: Data, negate: bool, field: &str, found: &mut Vec<CoreFilter>
                 "filters by a text are not implemented by this server; rank by it",
             ));
         }
-        add(about_url(text.url, MediaKind::Text));
+        about_url(text.url, MediaKind::Text, &mut kinds, &mut add);
     }
     if let Some(video) = data.video {
-        add(about_url(video.url, MediaKind::Video));
+        about_url(video.url, MediaKind::Video, &mut kinds, &mut add);
     }
     if let Some(audio) = data.audio {
-        add(about_url(audio.url, MediaKind::Audio));
+        about_url(audio.url, MediaKind::Audio, &mut kinds, &mut add);
+    }
+    if !kinds.is_empty() {
+        add(Test::Kinds(kinds));
     }
     if let Some(metadata) = data.metadata {
         let metadata = documents::from_struct(metadata);
@@ -184,9 +217,8 @@ fn about_data(data: Data, negate: bool, field: &str, found: &mut Vec<CoreFilter>
     Ok(())
 }
 
-/// An empty medium only says which kind is meant.
-fn about_url(url: String, kind: MediaKind) -> Test {
-    if url.is_empty() { Test::Kind(kind) } else { Test::SourceUrl(url) }
+fn about_url(url: String, kind: MediaKind, kinds: &mut Vec<MediaKind>, add: &mut impl FnMut(Test)) {
+    if url.is_empty() { kinds.push(kind) } else { add(Test::SourceUrl(url)) }
 }
 
 fn place(geo: &Geo, field: &str) -> Result<Test> {
@@ -226,12 +258,16 @@ fn limit_km(limit: &GeoLimit, field: &str) -> Result<f64> {
     Ok(km)
 }
 
-/// One rank of today: likeness to an image, an input or a vector, or the value of a concept.
+/// One rank of today: likeness to an image, an input, a part of one, an annotation or a vector, or the value of a concept.
 fn rank(rank: Rank, field: &str, found: &mut Vec<CoreRank>) -> Result<()> {
     let Some(annotation) = rank.annotation else { return Ok(()) };
     let mut data = annotation.data.unwrap_or_default();
     let negate = rank.negate;
-    let by = likeness(&annotation.input_id, &mut data, &format!("{field}.annotation"))?;
+    let by = match part(&annotation.input_id, &mut data, &format!("{field}.annotation"))? {
+        Some(by) => Some(by),
+        None => likeness(&annotation.input_id, &mut data, &format!("{field}.annotation"))?,
+    };
+    let by = by.or_else(|| (!annotation.id.is_empty()).then(|| RankBy::Annotation(annotation.id)));
     found.extend(by.map(|by| CoreRank { negate, by }));
     if let Some(text) = data.text {
         if text.raw.is_empty() {
@@ -246,6 +282,29 @@ fn rank(rank: Rank, field: &str, found: &mut Vec<CoreRank>) -> Result<()> {
         found.push(CoreRank { negate, by: RankBy::Predicted { concept: term(concept) } });
     }
     Ok(())
+}
+
+/// Likeness to the part in a region's box: of the image that is given, or of the input of this id.
+fn part(id: &str, data: &mut Data, field: &str) -> Result<Option<RankBy>> {
+    let field = format!("{field}.data.regions");
+    let boxes = data.regions.iter().map(|region| region.region_info.as_ref()?.bounding_box);
+    let part = match &boxes.collect::<Vec<_>>()[..] {
+        [] => return Ok(None),
+        [Some(b)] => CropBox { top: b.top_row, left: b.left_col, bottom: b.bottom_row, right: b.right_col },
+        _ => return Err(Error::invalid(field, "must hold one region with a bounding_box to rank by")),
+    };
+    let part = part.check(&format!("{field}[0].region_info.bounding_box"))?;
+    if let Some(image) = data.image.as_mut().filter(|i| !i.url.is_empty() || !i.base64.is_empty()) {
+        if !image.crop.is_empty() {
+            return Err(Error::invalid(field, "and a crop exclude each other"));
+        }
+        let source = input_data::image_source(image, &field)?;
+        return Ok(Some(RankBy::Image { source, crop: Some(part) }));
+    }
+    match id.is_empty() {
+        true => Err(Error::invalid(field, "must come with an input_id or an image")),
+        false => Ok(Some(RankBy::PartOfInput { input_id: id.to_owned(), part })),
+    }
 }
 
 /// What to be like: the image or vector that is given, else the input of this id.
@@ -263,7 +322,7 @@ fn likeness(id: &str, data: &mut Data, field: &str) -> Result<Option<RankBy>> {
     }
 }
 
-fn term(concept: Concept) -> ConceptTerm {
+pub fn term(concept: Concept) -> ConceptTerm {
     ConceptTerm { id: concept.id, name: concept.name, value: concept.value }
 }
 
@@ -316,6 +375,14 @@ mod tests {
         assert!(found.filters[1].negate && matches!(&found.filters[1].test, Test::Metadata(_)));
         assert_eq!(found.ranks[0].by, RankBy::InputId("i".to_owned()));
         assert!(found.ranks[1].negate);
+    }
+
+    #[test]
+    fn kinds_of_one_filter_are_alternatives_and_datasets_count() {
+        let found = query(r#"{"filters":[{"input":{"data":{"image":{},"text":{}},"dataset_ids":["d"]}}]}"#);
+        let tests: Vec<_> = found.filters.into_iter().map(|filter| filter.test).collect();
+        let kinds = Test::Kinds(vec![MediaKind::Image, MediaKind::Text]);
+        assert_eq!(tests, [Test::InDatasets(vec!["d".to_owned()]), kinds]);
     }
 
     #[test]

@@ -9,15 +9,9 @@ use prost::Message;
 use crate::patches::Fields;
 use crate::pb::status::BaseResponse;
 use crate::pb::*;
+use crate::queries::Of;
 use crate::rpc::Cx;
 use crate::{annotation_searches, documents, paging, queries, searches, status};
-
-/// What a saved search finds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Inputs,
-    Annotations,
-}
 
 pub async fn get_search(cx: Cx, req: GetSearchRequest) -> Result<SingleSearchResponse> {
     let app = cx.app(req.user_app_id).await?;
@@ -62,12 +56,13 @@ pub async fn post_searches_by_id(cx: Cx, req: PostSearchesByIdRequest) -> Result
     let saved = resources::get(&Shelf::from(&app), &req.id).await?;
     let search = to_wire(&app, &saved)?;
     let query = search.query.clone();
-    let of_annotations = saved.doc.kind == Kind::Annotations as i32;
+    let of_annotations = saved.doc.kind == kind_of(Of::Annotations);
     let page = searches::page(req.pagination.as_ref())?;
     let found = if of_annotations {
         annotation_searches::run(&cx, &app, search, page).await?
     } else {
-        searches::answer(&cx, &app, search::run(&app, searches::read_search(search, page)?).await?)
+        let query = searches::read_search(&app, search, Of::Inputs, page)?;
+        searches::answer(&cx, &app, search::run(&app, query).await?)
     };
     Ok(MultiSearchResponse { id: saved.id, query, ..found })
 }
@@ -82,11 +77,11 @@ pub fn wants_saving(searches: &[Search]) -> Result<bool> {
 }
 
 /// Saves searches. They are read first, so that one that could not be run is not saved.
-pub async fn save(app: &AppCtx, searches: Vec<Search>, kind: Kind) -> Result<MultiSearchResponse> {
+pub async fn save(app: &AppCtx, searches: Vec<Search>, of: Of) -> Result<MultiSearchResponse> {
     let mut new = Vec::with_capacity(searches.len());
     for search in searches {
-        searches::read_search(search.clone(), Page::default())?;
-        new.push(New { id: Some(search.id.clone()), doc: from_wire(search, kind) });
+        searches::read_search(app, search.clone(), of, Page::default())?;
+        new.push(New { id: Some(search.id.clone()), doc: from_wire(search, of) });
     }
     let made = resources::create(&Shelf::from(app), new).await?;
     many(app, &made)
@@ -124,7 +119,15 @@ fn many(app: &AppCtx, found: &[Stored<SavedSearch>]) -> Result<MultiSearchRespon
     Ok(MultiSearchResponse { status: status::success(), searches, ..Default::default() })
 }
 
-fn from_wire(search: Search, kind: Kind) -> SavedSearch {
+/// How what a search finds is written down.
+fn kind_of(of: Of) -> i32 {
+    match of {
+        Of::Inputs => 0,
+        Of::Annotations => 1,
+    }
+}
+
+fn from_wire(search: Search, of: Of) -> SavedSearch {
     SavedSearch {
         name: search.name,
         query: saved::written(&search.query.unwrap_or_default().encode_to_vec()),
@@ -132,7 +135,7 @@ fn from_wire(search: Search, kind: Kind) -> SavedSearch {
         metric: search.metric,
         as_of_us: search.as_of.as_ref().map(documents::micros),
         visibility: search.visibility.map_or(0, |visibility| visibility.gettable),
-        kind: kind as i32,
+        kind: kind_of(of),
         ..SavedSearch::default()
     }
 }

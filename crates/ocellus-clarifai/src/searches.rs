@@ -5,9 +5,9 @@ use ocellus_core::{AppCtx, Error, Page, Result};
 
 use crate::pb::search::Metric;
 use crate::pb::*;
+use crate::queries::Of;
 use crate::rpc::Cx;
-use crate::saved_searches::{self, Kind};
-use crate::{documents, inputs, paging, queries, status};
+use crate::{documents, inputs, paging, queries, saved_searches, status};
 
 /// The most hits that paging reaches; clients look for the vendor's words.
 const MAX_REACH: u32 = 10_000;
@@ -15,12 +15,12 @@ const MAX_REACH: u32 = 10_000;
 pub async fn post_searches(cx: Cx, req: PostSearchesRequest) -> Result<MultiSearchResponse> {
     let app = cx.app(req.user_app_id).await?;
     if saved_searches::wants_saving(&req.searches)? {
-        return saved_searches::save(&app, req.searches, Kind::Inputs).await;
+        return saved_searches::save(&app, req.searches, Of::Inputs).await;
     }
     let page = page(req.pagination.as_ref())?;
     let query = match (req.query, req.searches.into_iter().next()) {
-        (_, Some(search)) => read_search(search, page)?,
-        (Some(query), None) => queries::read(query, 0.0, page)?,
+        (_, Some(search)) => read_search(&app, search, Of::Inputs, page)?,
+        (Some(query), None) => queries::as_caller(&app, queries::read(query, 0.0, page)?),
         (None, None) => queries::everything(page),
     };
     let hits = search::run(&app, query).await?;
@@ -30,10 +30,10 @@ pub async fn post_searches(cx: Cx, req: PostSearchesRequest) -> Result<MultiSear
 pub async fn post_inputs_searches(cx: Cx, req: PostInputsSearchesRequest) -> Result<MultiSearchResponse> {
     let app = cx.app(req.user_app_id).await?;
     if saved_searches::wants_saving(&req.searches)? {
-        return saved_searches::save(&app, req.searches, Kind::Inputs).await;
+        return saved_searches::save(&app, req.searches, Of::Inputs).await;
     }
     let page = page(req.pagination.as_ref())?;
-    let query = CoreQuery { counted: req.only_count, ..only_search(req.searches, page)? };
+    let query = CoreQuery { counted: req.only_count, ..only_search(&app, req.searches, page)? };
     let hits = search::run(&app, query).await?;
     let total = hits.total;
     let mut answer = answer(&cx, &app, hits);
@@ -52,8 +52,8 @@ pub fn page(pagination: Option<&Pagination>) -> Result<Page> {
     Ok(page)
 }
 
-fn only_search(searches: Vec<Search>, page: Page) -> Result<CoreQuery> {
-    read_search(only(searches)?, page)
+fn only_search(app: &AppCtx, searches: Vec<Search>, page: Page) -> Result<CoreQuery> {
+    read_search(app, only(searches)?, Of::Inputs, page)
 }
 
 /// The one search of a request; none finds everything.
@@ -67,7 +67,7 @@ pub fn only(searches: Vec<Search>) -> Result<Search> {
 }
 
 /// A search in the core's terms.
-pub fn read_search(search: Search, page: Page) -> Result<CoreQuery> {
+pub fn read_search(app: &AppCtx, search: Search, of: Of, page: Page) -> Result<CoreQuery> {
     let metric = match Metric::try_from(search.metric) {
         Ok(Metric::NotSet | Metric::CosineDistance) => CoreMetric::Cosine,
         Ok(Metric::EuclideanDistance) => CoreMetric::Euclidean,
@@ -76,8 +76,8 @@ pub fn read_search(search: Search, page: Page) -> Result<CoreQuery> {
         }
     };
     let as_of_us = search.as_of.as_ref().map(documents::micros);
-    let query = queries::read(search.query.unwrap_or_default(), search.min_value, page)?;
-    Ok(CoreQuery { metric, as_of_us, ..query })
+    let query = queries::read_of(of, search.query.unwrap_or_default(), search.min_value, page)?;
+    Ok(queries::as_caller(app, CoreQuery { metric, as_of_us, ..query }))
 }
 
 pub fn answer(cx: &Cx, app: &AppCtx, hits: Hits) -> MultiSearchResponse {

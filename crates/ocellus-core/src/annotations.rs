@@ -9,8 +9,9 @@ mod check;
 mod data;
 mod list;
 mod of_inputs;
+pub(crate) mod parts;
 mod rows;
-mod search;
+mod term;
 #[cfg(test)]
 mod tests;
 pub mod tracks;
@@ -21,7 +22,8 @@ pub use data::{Data, Frame, Point, Region, Said, Segment, Shape, Span};
 pub use list::{FrameListing, frames, get, list, of_inputs, workers};
 pub(crate) use of_inputs::{add_to_new_input, change_concepts, remove_concepts};
 pub(crate) use rows::read_rows;
-pub use search::{AnnotationHit, AnnotationTerm, search};
+pub use crate::search::annotations::search;
+pub use term::{AnnotationHit, AnnotationTerm};
 
 use crate::{JsonMap, Page};
 

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ocellus_core::testing::TestPlatform;
 use ocellus_http::scenario;
 
-use crate::{schema, world};
+use crate::{plans, schema, world};
 
 fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/clarifai"))
@@ -18,6 +18,7 @@ async fn run(file: &str) {
         if let Err(report) = scenario::run_file(&world, &folder().join(file)).await {
             panic!("{report}");
         }
+        plans::check(&test).await;
     }
 }
 

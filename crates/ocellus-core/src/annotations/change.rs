@@ -138,7 +138,7 @@ fn add(
         modified_at_us: by.now_us,
         ..store::Annotation::default()
     };
-    save(tx, &mut row, &doc, true)?;
+    save(tx, by, &mut row, &doc, true)?;
     Ok(row)
 }
 
@@ -218,7 +218,7 @@ fn apply(
         row.status = status.name().to_owned();
     }
     (row.modified_at_us, row.modified_by) = (by.now_us, by.changed_by());
-    save(tx, &mut row, &doc, false)?;
+    save(tx, by, &mut row, &doc, false)?;
     Ok(row)
 }
 
@@ -320,7 +320,7 @@ pub(crate) fn set_status_of(
         let doc = AnnotationDoc::read(&row)?;
         row.status = to.name().to_owned();
         (row.modified_at_us, row.modified_by) = (by.now_us, by.changed_by());
-        save(tx, &mut row, &doc, false)?;
+        save(tx, by, &mut row, &doc, false)?;
         accounts.push(row.account_id);
     }
     Ok(accounts)

@@ -48,7 +48,7 @@ pub(crate) fn add_to_new_input(
     if !values.is_empty() {
         let data = Data { concepts: said(values), ..Data::default() };
         let doc = AnnotationDoc { data, ..AnnotationDoc::default() };
-        save(tx, &mut fresh(by, input_id, true), &doc, true)?;
+        save(tx, by, &mut fresh(by, input_id, true), &doc, true)?;
     }
     let mut parts = parts.clone();
     rows::resolve(tx, by, known, &mut parts)?;
@@ -58,7 +58,7 @@ pub(crate) fn add_to_new_input(
     let segments = parts.segments.into_iter().map(|part| Data { segments: vec![part], ..Data::default() });
     for data in regions.chain(frames).chain(segments) {
         let doc = AnnotationDoc { data, ..AnnotationDoc::default() };
-        save(tx, &mut fresh(by, input_id, false), &doc, true)?;
+        save(tx, by, &mut fresh(by, input_id, false), &doc, true)?;
     }
     Ok(())
 }
@@ -102,7 +102,7 @@ pub(crate) fn change_concepts(
         }
         if is_changed {
             (row.modified_at_us, row.modified_by) = (by.now_us, by.changed_by());
-            save(tx, row, doc, false)?;
+            save(tx, by, row, doc, false)?;
         }
     }
     let mut known = known.into_iter();
@@ -114,12 +114,13 @@ pub(crate) fn change_concepts(
         Some((mut row, mut doc)) => {
             (row.modified_at_us, row.modified_by) = (by.now_us, by.changed_by());
             doc.data.concepts.append(&mut given);
-            save(tx, &mut row, &doc, false)
+            save(tx, by, &mut row, &doc, false)
         }
         None => {
             let data = Data { concepts: given, ..Data::default() };
             save(
                 tx,
+                by,
                 &mut fresh(by, input_id, true),
                 &AnnotationDoc { data, ..AnnotationDoc::default() },
                 true,
@@ -140,7 +141,7 @@ fn overwrite_own(tx: &store::Tx<'_>, by: &Labeller, input_id: &str, given: Vec<S
         tx.delete_annotations(&row.app_uid, &[&row.id])?;
         return Ok(());
     }
-    save(tx, &mut row, &doc, is_new)
+    save(tx, by, &mut row, &doc, is_new)
 }
 
 /// Takes concepts off an input, out of the annotations by these people, or by everybody if none is named.
@@ -176,7 +177,7 @@ fn without(
         return Ok(());
     }
     (row.modified_at_us, row.modified_by) = (by.now_us, by.changed_by());
-    save(tx, &mut row, &doc, false)
+    save(tx, by, &mut row, &doc, false)
 }
 
 fn is_own(by: &Labeller, row: &store::Annotation) -> bool {

@@ -6,7 +6,7 @@ use ocellus_store as store;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Annotation, Data, Said, Status};
+use super::{Annotation, Data, Said, Status, parts};
 use crate::inputs::NewLabel;
 use crate::inputs::labels::{self, Known, Labeller};
 use crate::{Error, JsonMap, Result};
@@ -112,9 +112,10 @@ pub(super) fn find(tx: &store::Tx<'_>, by: &Labeller, data: &mut Data) -> Result
     })
 }
 
-/// Writes an annotation, new or changed, with its labels.
+/// Writes an annotation, new or changed, with its labels and the parts it marks.
 pub(crate) fn save(
     tx: &store::Tx<'_>,
+    by: &Labeller,
     row: &mut store::Annotation,
     doc: &AnnotationDoc,
     is_new: bool,
@@ -131,7 +132,8 @@ pub(crate) fn save(
             tx.update_annotation(row)?;
         }
     }
-    index(tx, row, &doc.data)
+    index(tx, row, &doc.data)?;
+    parts::follow(tx, by, row, &doc.data)
 }
 
 /// Makes the labels of an annotation what it says, if it counts.

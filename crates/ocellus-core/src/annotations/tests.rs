@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::*;
 use crate::inputs::{self, InputPatch, NewInput, NewLabel};
+use crate::search::{ConceptTerm, Filter, Query, Test};
 use crate::testing::TestPlatform;
 use crate::{AppCtx, CropBox, Kind, MediaKind, PatchAction, Resource, Source, concepts};
 
@@ -45,6 +46,11 @@ fn boxed(id: &str, concept: &str) -> Region {
 
 fn new(id: &str, input_id: &str, data: Data) -> NewAnnotation {
     NewAnnotation { id: Some(id.to_owned()), input_id: input_id.to_owned(), data, ..NewAnnotation::default() }
+}
+
+fn concept(id: &str) -> AnnotationTerm {
+    let term = ConceptTerm { id: id.to_owned(), name: String::new(), value: 1.0 };
+    AnnotationTerm { concepts: vec![term], ..AnnotationTerm::default() }
 }
 
 async fn add(app: &AppCtx, new: NewAnnotation) -> Annotation {
@@ -291,8 +297,8 @@ async fn a_search_finds_annotations_of_which_all_terms_hold_together() {
             let said = new(id, input_id, concepts(&[(concept, 1.0)]));
             add(&app, NewAnnotation { status: Some(status), ..said }).await;
         }
-        let found = async |terms: Vec<AnnotationTerm>, page: Page| {
-            let hits = search(&app, crate::search::Query::default(), terms, page).await.unwrap();
+        let found_of = async |filters: Vec<Filter>, page: Page| {
+            let hits = search(&app, Query { filters, page, ..Query::default() }).await.unwrap();
             hits.into_iter()
                 .map(|hit| {
                     let said = hit.annotation.map(|found| found.data.concepts[0].concept_id.clone());
@@ -300,9 +306,9 @@ async fn a_search_finds_annotations_of_which_all_terms_hold_together() {
                 })
                 .collect::<Vec<_>>()
         };
-        let concept = |id: &str| AnnotationTerm {
-            concepts: vec![(id.to_owned(), String::new(), true)],
-            ..AnnotationTerm::default()
+        let test = |negate, term| Filter { negate, test: Test::Annotated(term) };
+        let found = async |terms: Vec<AnnotationTerm>, page: Page| {
+            found_of(terms.into_iter().map(|term| test(false, term)).collect(), page).await
         };
         let all = Page::first(10);
         assert_eq!(found(vec![], all).await, ["a:dog", "a:cat", "b:dog", "c:dog"]);
@@ -311,8 +317,12 @@ async fn a_search_finds_annotations_of_which_all_terms_hold_together() {
         assert_eq!(found(vec![concept("dog"), concept("cat")], all).await, [] as [&str; 0]);
         let status = AnnotationTerm { statuses: vec![Status::Success], ..concept("dog") };
         assert_eq!(found(vec![status], all).await, ["a:dog", "c:dog"]);
-        let no_dog = AnnotationTerm { negate: true, ..concept("dog") };
-        assert_eq!(found(vec![no_dog], all).await, ["a:cat"]);
+        assert_eq!(found_of(vec![test(true, concept("dog"))], all).await, ["a:cat"]);
+        let pending = AnnotationTerm { statuses: vec![Status::Pending], ..concept("dog") };
+        assert_eq!(found(vec![pending.clone()], all).await, ["b:dog"], "its input shows no dog");
+        let of_inputs = Query { filters: vec![test(false, pending)], ..Query::default() };
+        let hits = crate::search::run(&app, of_inputs).await.unwrap().hits;
+        assert_eq!(hits.into_iter().map(|hit| hit.input.id).collect::<Vec<_>>(), ["b"]);
         let nobody = AnnotationTerm { account_id: "nobody".to_owned(), ..AnnotationTerm::default() };
         assert_eq!(found(vec![nobody], all).await, [] as [&str; 0]);
     }

@@ -39,6 +39,18 @@ fn ids(concepts: &[Concept]) -> Vec<&str> {
 }
 
 #[tokio::test]
+async fn concepts_of_one_call_stay_in_the_order_in_which_they_were_given() {
+    for test in TestPlatform::all().await {
+        let app = test.app().await;
+        let given = ["zebra", "ant", "mole"];
+        create(&app, given.iter().map(|id| new(id, "", "")).collect()).await.unwrap();
+        create(&app, vec![new("bee", "", "")]).await.unwrap();
+        assert_eq!(ids(&list(&app, Page::first(10)).await.unwrap()), ["zebra", "ant", "mole", "bee"]);
+        assert_eq!(ids(&list(&app, Page { page: 2, per_page: 1 }).await.unwrap()), ["ant"]);
+    }
+}
+
+#[tokio::test]
 async fn a_concept_id_can_be_used_once_per_app_and_a_batch_is_all_or_nothing() {
     for test in TestPlatform::all().await {
         let app = test.app().await;

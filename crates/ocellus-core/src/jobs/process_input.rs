@@ -6,7 +6,7 @@ use ocellus_algo::image::{self, DecodeLimits, Exif, RgbImage};
 use ocellus_store as store;
 use serde_json::{Value, json};
 
-use super::{JobCtx, JobKind, NewJob, Outcome};
+use super::{JobCtx, JobKind, NewJob, Outcome, describe_parts};
 use crate::inputs::TEXT;
 use crate::inputs::doc::{ColorDoc, InputDoc};
 use crate::inputs::{FailureCode, STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY};
@@ -240,6 +240,7 @@ async fn keep(cx: &JobCtx, described: Described) -> Result<Outcome> {
     };
     let Some(app_uid) = cx.job.app_uid.clone() else { return Ok(Outcome::nothing()) };
     let (input_id, now_us) = (cx.part.subject.clone(), platform.clock().now_us());
+    let follow = (platform.ids().id(), cx.job.account_id.clone());
     let mut outcome = match described.content {
         Content::Text(text) => Outcome::effect(move |tx| {
             let Some(mut row) = open_row(tx, &app_uid, &input_id)? else { return Ok(()) };
@@ -277,7 +278,8 @@ async fn keep(cx: &JobCtx, described: Described) -> Result<Outcome> {
                 let concepts = (description.concepts_version_id.as_str(), &description.concepts);
                 let vector = (description.embedding_version_id.as_str(), &description.embedding);
                 write_found(tx, &row, concepts, vector)?;
-                ready(tx, row, blob.as_ref(), now_us)
+                ready(tx, row, blob.as_ref(), now_us)?;
+                describe_parts::follow_up(tx, (&follow.0, &follow.1), &app_uid, &input_id, now_us)
             })
         }
     };

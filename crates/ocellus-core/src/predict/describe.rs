@@ -1,14 +1,16 @@
 //! The description that every new input gets: one decoded image, one pass through the network.
 
+use std::sync::Arc;
+
 use ocellus_algo::color::{self, DominantColor};
 use ocellus_algo::focus::{self, Focus};
-use ocellus_algo::image::RgbImage;
+use ocellus_algo::image::{self, RgbImage};
 use ocellus_algo::{fingerprint, preprocess};
 
 use super::Scored;
 use super::answer::{MAX_COLORS, Wanted, output_of, run_weights, spec_of, unit};
 use crate::video::Sampling;
-use crate::{Platform, Result};
+use crate::{CropBox, Error, Platform, Result};
 
 /// How many concepts are kept with an input: as many as an answer holds by default.
 pub const KEPT_CONCEPTS: usize = 20;
@@ -64,4 +66,17 @@ pub async fn describe(platform: &Platform, image: RgbImage) -> Result<Descriptio
         phash,
         focus,
     })
+}
+
+/// The vector of a part of an image.
+pub(crate) async fn vector_of_part(
+    platform: &Platform,
+    picture: &Arc<RgbImage>,
+    sides: CropBox,
+) -> Result<Vec<f32>> {
+    let model = platform.catalog().embedding();
+    let (spec, picture) = (spec_of(model)?.clone(), Arc::clone(picture));
+    let prepare = move || Ok::<_, Error>(preprocess::apply(&spec, &image::crop(&picture, sides.into())?));
+    let input = platform.engine().cpu(prepare).await??;
+    Ok(unit(output_of(model, &run_weights(platform, model, input).await?)?))
 }

@@ -18,6 +18,7 @@ use crate::video::Sampling;
 use crate::{AppCtx, CropBox, Error, Platform, Resource, Result, Source};
 use answer::Wanted;
 
+pub(crate) use describe::vector_of_part;
 pub use describe::{Description, KEPT_CONCEPTS, describe};
 pub use video::FramePrediction;
 pub(crate) use video::{VideoDescription, describe_video};

@@ -12,6 +12,8 @@ use parking_lot::Mutex;
 
 use super::filter::{Conditions, SetTest};
 use super::{Query, RankBy, Test};
+use crate::annotations::Annotation;
+use crate::annotations::parts::space_of_parts;
 use crate::{AppCtx, Error, Result, Source};
 
 /// How long the first page of a query is remembered, in microseconds.
@@ -30,6 +32,8 @@ pub(crate) struct Anchors(Mutex<HashMap<u64, Anchor>>);
 struct Anchor {
     input_seq: i64,
     vector_seq: i64,
+    /// The same for the vectors of parts.
+    part_seq: i64,
     at_us: i64,
 }
 
@@ -61,6 +65,10 @@ pub(super) struct Seen {
     until_seq: Option<i64>,
     /// Whether something hidden stands among what was created in time.
     is_mixed: bool,
+    /// Annotations that were made later are hidden, in microseconds since the epoch.
+    annotations_until_us: Option<i64>,
+    /// The keys of parts that were described too late.
+    pub fresh_parts: HashSet<String>,
 }
 
 impl Seen {
@@ -72,6 +80,16 @@ impl Seen {
     /// Whether nothing is hidden.
     pub fn is_everything(&self) -> bool {
         self.hidden.is_empty()
+    }
+
+    /// Whether no annotation is hidden.
+    pub fn is_open(&self) -> bool {
+        self.annotations_until_us.is_none()
+    }
+
+    /// Whether an annotation was made in time.
+    pub fn sees(&self, annotation: &Annotation) -> bool {
+        self.annotations_until_us.is_none_or(|last_us| annotation.created_at_us <= last_us)
     }
 
     /// Whether an input with this number was created in time.
@@ -87,13 +105,13 @@ impl Seen {
     }
 }
 
-/// What this query may see now.
-pub(super) async fn seen(app: &AppCtx, query: &Query) -> Result<Seen> {
+/// What this query may see now; queries for different things are told apart by `what`.
+pub(super) async fn seen(app: &AppCtx, query: &Query, what: &str) -> Result<Seen> {
     if let Some(as_of_us) = query.as_of_us {
         return created_until(app, as_of_us).await;
     }
     let (anchors, now_us) = (app.platform().search_anchors(), app.platform().clock().now_us());
-    let key = key_of(app, query);
+    let key = key_of(app, query, what);
     if query.page.page <= 1 {
         anchors.put(key, now(app, now_us).await?);
         return Ok(Seen::default());
@@ -106,8 +124,9 @@ pub(super) async fn seen(app: &AppCtx, query: &Query) -> Result<Seen> {
 
 /// Names a query of a key apart from its page. Pictures count by their bytes.
 #[expect(clippy::wildcard_enum_match_arm, reason = "everything else is treated alike, whatever is added")]
-fn key_of(app: &AppCtx, query: &Query) -> u64 {
+fn key_of(app: &AppCtx, query: &Query, what: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
     (app.uid(), &app.caller().key_id, query.page.per_page).hash(&mut hasher);
     (query.min_score.to_bits(), query.counted, &query.language).hash(&mut hasher);
     for filter in &query.filters {
@@ -136,7 +155,9 @@ async fn now(app: &AppCtx, at_us: i64) -> Result<Anchor> {
     let read = move |tx: &mut Tx<'_>| {
         let newest = tx.newest_inputs(&uid, i64::MAX, 1)?;
         let input_seq = newest.first().map_or(0, |(_, seq, _)| *seq);
-        Ok::<_, Error>(Anchor { input_seq, vector_seq: tx.last_vector_seq(&uid, &space)?, at_us })
+        let vector_seq = tx.last_vector_seq(&uid, &space)?;
+        let part_seq = tx.last_vector_seq(&uid, &space_of_parts(&space))?;
+        Ok::<_, Error>(Anchor { input_seq, vector_seq, part_seq, at_us })
     };
     app.platform().store().read(read).await
 }
@@ -147,6 +168,7 @@ async fn written_until(app: &AppCtx, anchor: Anchor) -> Result<Seen> {
     let read = move |tx: &mut Tx<'_>| {
         let described = tx.inputs_with_vector_since(&uid, &space, anchor.vector_seq)?;
         let created = newer(tx, &uid, |seq, _| seq > anchor.input_seq)?;
+        let fresh = tx.inputs_with_vector_since(&uid, &space_of_parts(&space), anchor.part_seq)?;
         let is_mixed = described.iter().any(|id| !created.contains(id));
         let mut hidden = created;
         hidden.extend(described);
@@ -154,6 +176,8 @@ async fn written_until(app: &AppCtx, anchor: Anchor) -> Result<Seen> {
             hidden: hidden.into_iter().collect(),
             until_seq: Some(anchor.input_seq),
             is_mixed,
+            annotations_until_us: Some(anchor.at_us),
+            fresh_parts: fresh.into_iter().collect(),
         })
     };
     app.platform().store().read(read).await
@@ -166,7 +190,8 @@ async fn created_until(app: &AppCtx, as_of_us: i64) -> Result<Seen> {
         let hidden: Vec<String> =
             newer(tx, &uid, |_, created_us| created_us > as_of_us)?.into_iter().collect();
         // The total must not count them, so they are taken out one by one.
-        Ok::<_, Error>(Seen { is_mixed: !hidden.is_empty(), hidden, until_seq: None })
+        let is_mixed = !hidden.is_empty();
+        Ok::<_, Error>(Seen { is_mixed, hidden, annotations_until_us: Some(as_of_us), ..Seen::default() })
     };
     app.platform().store().read(read).await
 }

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::geo::{GeoBounds, distance_km};
 use super::{ConceptTerm, Filter, Test, words};
-use crate::annotations::Status;
+use crate::annotations::{AnnotationTerm, Status};
 use crate::inputs::{STATE_READY, StateFilter};
 use crate::{AppCtx, Error, GeoPoint, JsonMap, MediaKind, Result, predict};
 
@@ -61,15 +61,19 @@ pub(super) enum SetTest {
     Changed(i64, i64),
     /// In any of these states.
     States(Vec<i64>),
-    /// With an annotation of any of these statuses.
-    Annotated(Vec<Status>),
+    /// With an annotation like this.
+    Annotated(AnnotationTerm),
+    /// Any of these.
+    Any(Vec<SetTest>),
+    /// In any of these datasets.
+    Datasets(Vec<String>),
 }
 
 /// A condition on what is written in an input's row.
 #[derive(Clone, Debug)]
 pub(super) enum RowTest {
-    /// It is of this kind.
-    Kind(MediaKind),
+    /// It is of one of these kinds.
+    Kinds(Vec<MediaKind>),
     /// Its metadata contains this.
     Metadata(JsonMap),
     /// Its place is within this many kilometres of a point.
@@ -79,7 +83,7 @@ pub(super) enum RowTest {
 impl RowTest {
     pub fn holds(&self, facts: &InputFacts) -> bool {
         match self {
-            Self::Kind(kind) => facts.kind == kind.name(),
+            Self::Kinds(kinds) => kinds.iter().any(|kind| facts.kind == kind.name()),
             Self::Metadata(wanted) => contains_all(&facts.metadata, wanted),
             Self::Near(center, limit_km) => facts.lat.zip(facts.lon).is_some_and(|(latitude, longitude)| {
                 distance_km(*center, GeoPoint { longitude, latitude }) <= *limit_km
@@ -89,7 +93,7 @@ impl RowTest {
 }
 
 /// Whether a document has every key of another, with a value that contains the other's.
-fn contains_all(have: &JsonMap, wanted: &JsonMap) -> bool {
+pub(crate) fn contains_all(have: &JsonMap, wanted: &JsonMap) -> bool {
     wanted.iter().all(|(key, value)| have.get(key).is_some_and(|own| contains(own, value)))
 }
 
@@ -125,8 +129,9 @@ pub(super) async fn prepare(
                 conditions.sets.push((negate, SetTest::Changed(from_us, to_us)));
             }
             Test::InState(states) => conditions.restrict_states(negate, &states),
-            Test::Annotated(statuses) => conditions.sets.push((negate, SetTest::Annotated(statuses))),
-            Test::Kind(kind) => conditions.rows.push((negate, RowTest::Kind(kind))),
+            Test::Annotated(term) => conditions.sets.push((negate, annotated(app, term, language).await?)),
+            Test::Kinds(kinds) => conditions.rows.push((negate, RowTest::Kinds(kinds))),
+            Test::InDatasets(ids) => conditions.sets.push((negate, SetTest::Datasets(ids))),
             Test::Metadata(wanted) => conditions.rows.push((negate, RowTest::Metadata(wanted))),
             Test::GeoWithin { center, limit_km } => {
                 let center = center.check("geo_point")?;
@@ -154,6 +159,25 @@ pub(super) async fn prepare(
         conditions.sets.push((false, SetTest::States(states.clone())));
     }
     Ok(conditions)
+}
+
+/// A condition on annotations. What the general model saw is not kept as annotations, but counts as such.
+async fn annotated(app: &AppCtx, term: AnnotationTerm, language: Option<&str>) -> Result<SetTest> {
+    let concepts = words::own_terms(app, term.concepts.clone(), language).await?;
+    let asked = AnnotationTerm {
+        model_version_id: term.model_version_id.clone(),
+        concepts: term.concepts.clone(),
+        statuses: vec![Status::Success],
+        ..AnnotationTerm::default()
+    };
+    let of_general = app.platform().catalog().general().version_ids.contains(&term.model_version_id);
+    let seen = of_general && term == asked && !concepts.is_empty();
+    let seen = seen.then(|| predicted(app, &term.concepts, SHOWN_FROM, language)).transpose()?;
+    let said = SetTest::Annotated(AnnotationTerm { concepts, ..term });
+    Ok(match seen {
+        Some(seen) => SetTest::Any(vec![said, seen]),
+        None => said,
+    })
 }
 
 /// A condition on what the general model saw. A concept that it does not know was never seen.

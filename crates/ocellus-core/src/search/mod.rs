@@ -1,8 +1,10 @@
 //! Finds inputs of an app: by what they look like, what they show, what was said about them and where they were made.
 
 pub(crate) mod anchors;
+pub(crate) mod annotations;
 mod filter;
 mod geo;
+mod parts;
 pub(crate) mod plan;
 mod rank;
 mod recall;
@@ -17,13 +19,14 @@ use std::collections::HashMap;
 
 use ocellus_store::{InputQuery, Tx};
 
-use crate::annotations::Status;
+use crate::annotations::AnnotationTerm;
 use crate::inputs::{self, Input, STATE_READY, StateFilter};
 use crate::{AppCtx, CropBox, Error, GeoPoint, JsonMap, Kind, MediaKind, Page, Resource, Result, Source};
 use anchors::Seen;
 use filter::Conditions;
 use rank::Order;
 
+pub(crate) use filter::contains_all;
 pub use recall::{RecallReport, recall};
 pub(crate) use selection::Selection;
 
@@ -116,8 +119,10 @@ pub enum Test {
     Ids(Vec<String>),
     /// It was created from this address.
     SourceUrl(String),
-    /// It is of this kind.
-    Kind(MediaKind),
+    /// It is of one of these kinds.
+    Kinds(Vec<MediaKind>),
+    /// It is in one of these datasets.
+    InDatasets(Vec<String>),
     /// It has the same bytes.
     SameImage(Source),
     /// It was last changed in this span, both ends included, in microseconds since the epoch.
@@ -129,8 +134,8 @@ pub enum Test {
     },
     /// It is in one of these states; without such a filter only inputs that are ready are found.
     InState(Vec<StateFilter>),
-    /// It has an annotation that stands like this in review.
-    Annotated(Vec<Status>),
+    /// It has an annotation like this. If that must mark parts, likeness is that of the best part that fits.
+    Annotated(AnnotationTerm),
 }
 
 /// A concept, by id or name, and whether it should be there.
@@ -165,6 +170,15 @@ pub enum RankBy {
     },
     /// Likeness to an input of the app.
     InputId(String),
+    /// Likeness to a part of an input of the app.
+    PartOfInput {
+        /// The input.
+        input_id: String,
+        /// The part.
+        part: CropBox,
+    },
+    /// Likeness to the first part of an image that an annotation marks, or else to its input.
+    Annotation(String),
     /// Likeness to a vector of the embedding model.
     Vector(Vec<f32>),
     /// Probability of a concept by the general model.
@@ -207,13 +221,19 @@ pub struct Hits {
 #[expect(clippy::wildcard_enum_match_arm, reason = "everything else is treated alike, whatever is added")]
 pub async fn run(app: &AppCtx, query: Query) -> Result<Hits> {
     let page = check(&query)?;
-    let seen = anchors::seen(app, &query).await?;
+    let seen = anchors::seen(app, &query, "inputs").await?;
     let language = query.language.as_deref();
+    let of_parts = terms_of_parts(app, &query.filters, language).await?;
     let mut conditions = filter::prepare(app, query.filters, language).await?;
     let depth = if query.counted { usize::MAX } else { depth(page) };
     let ranked = match rank::prepare(app, query.ranks, language, query.metric, query.min_score).await? {
         Order::Creation if conditions.is_empty() && seen.is_in_order() => {
             everything(app, page, &seen).await?
+        }
+        Order::Likeness(likeness) if !of_parts.is_empty() => {
+            seen.restrict(&mut conditions);
+            let scope = parts::Scope { conditions: &conditions, terms: &of_parts, seen: &seen };
+            parts::rank_inputs(app, &likeness, scope, depth).await?
         }
         order => {
             seen.restrict(&mut conditions);
@@ -221,6 +241,24 @@ pub async fn run(app: &AppCtx, query: Query) -> Result<Hits> {
         }
     };
     cut_out(app, page, ranked).await
+}
+
+/// What is asked of annotations that must mark parts.
+async fn terms_of_parts(
+    app: &AppCtx,
+    filters: &[Filter],
+    language: Option<&str>,
+) -> Result<Vec<(bool, AnnotationTerm)>> {
+    let mut terms = Vec::new();
+    for filter in filters.iter().filter(|filter| !filter.negate) {
+        if let Test::Annotated(term) = &filter.test
+            && term.of_parts
+        {
+            let concepts = words::own_terms(app, term.concepts.clone(), language).await?;
+            terms.push((false, AnnotationTerm { concepts, ..term.clone() }));
+        }
+    }
+    Ok(terms)
 }
 
 async fn ordered(app: &AppCtx, order: Order, conditions: Conditions, depth: usize) -> Result<Ranked> {

@@ -7,9 +7,10 @@ use sha2::{Digest, Sha256};
 
 use super::filter::Conditions;
 use super::{ConceptTerm, Metric, Rank, RankBy, Ranked, Selection, select, words};
+use crate::annotations::parts::space_of_parts;
 use crate::indexes::{Found, Space};
 use crate::predict::{self, PredictOptions, Prediction};
-use crate::{AppCtx, CropBox, Error, Kind, Resource, Result, Source, inputs};
+use crate::{AppCtx, CropBox, Error, Kind, Resource, Result, Source, annotations, inputs};
 
 /// The order of the hits.
 pub(super) enum Order {
@@ -23,6 +24,7 @@ pub(super) enum Order {
 
 /// Likeness to one or several vectors. The mean of their scores, `(1 ± cosine) / 2` each, is a likeness to one vector,
 /// their signed sum: `(n + |sum| cosine(sum)) / 2n`. So the index can search for that.
+#[derive(Clone)]
 pub(super) struct Likeness {
     sum: Vec<f32>,
     n: usize,
@@ -62,6 +64,8 @@ pub(super) async fn prepare(
         let vector = match by {
             RankBy::Image { source, crop } => of_image(app, &source, crop).await?,
             RankBy::InputId(id) => of_input(app, &id).await?,
+            RankBy::PartOfInput { input_id, part } => of_part(app, &input_id, part).await?,
+            RankBy::Annotation(id) => of_annotation(app, &id).await?,
             RankBy::Vector(vector) => checked(app, vector)?,
             RankBy::Predicted { concept } => {
                 let catalog = app.platform().catalog();
@@ -139,6 +143,34 @@ async fn of_input(app: &AppCtx, id: &str) -> Result<Vec<f32>> {
         .about(about))
 }
 
+/// The vector of a part of an input of the app.
+async fn of_part(app: &AppCtx, id: &str, part: CropBox) -> Result<Vec<f32>> {
+    let model = app.platform().catalog().embedding();
+    let input = predict::PredictInput {
+        subject: predict::Subject::Input(id.to_owned()),
+        crop: Some(part.check("bounding_box")?),
+    };
+    let mut found = predict::run(app, model, vec![input], &PredictOptions::default()).await?;
+    match found.pop() {
+        Some(Ok(Prediction::Embedding(vector))) => checked(app, vector),
+        Some(Err(error)) => Err(error),
+        Some(Ok(_)) | None => Err(Error::internal(anyhow::anyhow!("the embedding model gave no vector"))),
+    }
+}
+
+/// The vector of the first part that an annotation marks and that is described, or else of its input.
+async fn of_annotation(app: &AppCtx, id: &str) -> Result<Vec<f32>> {
+    let annotation = annotations::get(app, "", id).await?;
+    let space = space_of_parts(app.platform().catalog().embedding().version_id());
+    for region in &annotation.data.regions {
+        let key = format!("{id}\n{}", region.id);
+        if let Some(vector) = predict::stored::vector(app, &space, &key).await? {
+            return checked(app, vector);
+        }
+    }
+    of_input(app, &annotation.input_id).await
+}
+
 /// The vector scaled to length 1, if it is one of the space's.
 fn checked(app: &AppCtx, mut vector: Vec<f32>) -> Result<Vec<f32>> {
     let dimensions = app.platform().catalog().embedding().dimensions.unwrap_or(vector.len());
@@ -161,6 +193,21 @@ impl Likeness {
         let length = self.sum.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
         let n = self.n as f64;
         ((n + length * f64::from(cosine)) / (2.0 * n)).clamp(0.0, 1.0) as f32
+    }
+
+    /// The score for a cosine with [`Likeness::vector`], in the metric that was asked for.
+    pub fn score_of(&self, cosine: f32) -> f32 {
+        self.metric.of(self.score(cosine))
+    }
+
+    /// What to search for.
+    pub fn vector(&self) -> &[f32] {
+        &self.sum
+    }
+
+    /// The least score of a hit.
+    pub fn min_score(&self) -> f32 {
+        self.min_score
     }
 
     /// The best `depth` of what fits the conditions.

@@ -1,17 +1,22 @@
 //! From conditions to inputs: sets from the database, and a look at the rows of what is left.
 
+use std::collections::HashSet;
+
 use ocellus_store::{Input, InputFacts, Tx};
 
 use super::ConceptTerm;
 use super::Selection;
 use super::filter::{Conditions, SetTest, shown_from};
 use super::geo::GeoBounds;
-use crate::{AppCtx, Error, Result};
+use crate::annotations::{self, AnnotationTerm};
+use crate::{AppCtx, Error, Result, datasets};
 
 /// Up to this many inputs are looked up one by one; more are found by reading all.
 const LOOKED_UP: usize = 2_000;
 /// Rows read at once.
 const ROWS_AT_ONCE: i64 = 5_000;
+/// Annotations read at once.
+const ANNOTATIONS_AT_ONCE: i64 = 1_000;
 
 /// The inputs that fit, as a set. What is not processed may be in it.
 pub(super) async fn select(app: &AppCtx, conditions: Conditions) -> Result<Selection> {
@@ -72,9 +77,17 @@ fn set(tx: &Tx<'_>, uid: &str, test: &SetTest) -> Result<Selection> {
         }
         SetTest::Changed(from_us, to_us) => Selection::only(tx.input_ids_by_change(uid, *from_us, *to_us)?),
         SetTest::States(states) => Selection::only(tx.input_ids_by_state(uid, states)?),
-        SetTest::Annotated(statuses) => {
-            let names: Vec<&str> = statuses.iter().map(|status| status.name()).collect();
-            Selection::only(tx.inputs_with_annotation_status(uid, &names)?)
+        SetTest::Annotated(term) => annotated(tx, uid, term)?,
+        SetTest::Any(tests) => tests
+            .iter()
+            .try_fold(Selection::none(), |found, test| Ok::<_, Error>(found.or(set(tx, uid, test)?)))?,
+        SetTest::Datasets(ids) => {
+            let mut selection = Selection::none();
+            for id in ids {
+                let dataset = datasets::find(tx, uid, id)?;
+                selection = selection.or(Selection::only(tx.dataset_input_ids(uid, &dataset.uid)?));
+            }
+            selection
         }
         SetTest::Blob(hash) => {
             Selection::only(tx.inputs_by_blob(uid, hash)?.into_iter().map(|input| input.id))
@@ -89,6 +102,27 @@ fn labelled(tx: &Tx<'_>, uid: &str, any: &[ConceptTerm]) -> Result<Selection> {
         selection = selection.or(Selection::only(tx.inputs_with_label(uid, &ids, term.value > 0.0)?));
     }
     Ok(selection)
+}
+
+/// The inputs with an annotation of which all of a term holds.
+fn annotated(tx: &Tx<'_>, uid: &str, term: &AnnotationTerm) -> Result<Selection> {
+    let test = term.columns();
+    if !term.asks_for_more_than_columns() {
+        return Ok(Selection::only(tx.inputs_with_annotation(uid, &test)?));
+    }
+    let (mut ids, mut after) = (HashSet::new(), String::new());
+    loop {
+        let rows = tx.annotations_passing(uid, &test, &after, ANNOTATIONS_AT_ONCE)?;
+        let n_rows = rows.len() as i64;
+        if let Some(last) = rows.last() {
+            after.clone_from(&last.id);
+        }
+        let found = annotations::read_rows(tx, uid, rows)?;
+        ids.extend(found.into_iter().filter(|found| term.holds(found)).map(|found| found.input_id));
+        if n_rows < ANNOTATIONS_AT_ONCE {
+            return Ok(Selection::Only(ids));
+        }
+    }
 }
 
 /// The app's concepts that a term means: the one with its id, or all with its name.

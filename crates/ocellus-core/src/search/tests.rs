@@ -127,6 +127,20 @@ fn concept_row(uid: &str) -> store::Concept {
     }
 }
 
+/// An input that is ready and of which nothing else is known.
+pub(super) fn plain_input(uid: &str, id: &str) -> store::Input {
+    let known = Known {
+        id: id.to_owned(),
+        vector: Vec::new(),
+        red: None,
+        dog: None,
+        shelf: 0,
+        place: None,
+        url: None,
+    };
+    input_row(uid, &known)
+}
+
 fn input_row(uid: &str, known: &Known) -> store::Input {
     store::Input {
         app_uid: uid.into(),

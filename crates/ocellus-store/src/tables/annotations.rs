@@ -87,11 +87,11 @@ pub struct AnnotationWorker {
     pub workflow_version_id: String,
 }
 
-const COLUMNS: &str = "app_uid, id, input_id, account_id, model_version_id, workflow_version_id, status, \
+pub(super) const COLUMNS: &str = "app_uid, id, input_id, account_id, model_version_id, workflow_version_id, status, \
                        whole, task_id, track_id, frame, frame_ms, doc, key_id, modified_by, \
                        created_at_us, modified_at_us";
 
-fn from_row(row: &mut Row) -> Result<Annotation, BadColumn> {
+pub(super) fn from_row(row: &mut Row) -> Result<Annotation, BadColumn> {
     Ok(Annotation {
         app_uid: row.text()?,
         id: row.text()?,
@@ -178,7 +178,7 @@ fn tests<'a>(query: &'a AnnotationQuery, params: &mut Vec<Val<'a>>) -> String {
     sql
 }
 
-fn one_of<'a>(column: &str, list: &'a [String], params: &mut Vec<Val<'a>>) -> String {
+pub(super) fn one_of<'a>(column: &str, list: &'a [String], params: &mut Vec<Val<'a>>) -> String {
     let first = params.len() + 1;
     // Padded to a power of two, so that few different statements exist.
     let n = list.len().next_power_of_two();
@@ -188,25 +188,6 @@ fn one_of<'a>(column: &str, list: &'a [String], params: &mut Vec<Val<'a>>) -> St
 }
 
 impl Tx<'_> {
-    /// The inputs with an annotation of one of these statuses.
-    pub fn inputs_with_annotation_status<S: AsRef<str>>(
-        &self,
-        app_uid: &str,
-        statuses: &[S],
-    ) -> Result<Vec<String>> {
-        let mut ids = Vec::new();
-        for status in statuses {
-            let sql = "SELECT DISTINCT input_id FROM annotations WHERE app_uid = ?1 AND status = ?2";
-            ids.extend(self.select(
-                "annotations",
-                sql,
-                &[app_uid.into(), status.as_ref().into()],
-                |row| row.text(),
-            )?);
-        }
-        Ok(ids)
-    }
-
     /// Adds an annotation; `Conflict` when the app has one with this id.
     pub fn insert_annotation(&self, annotation: &Annotation) -> Result<()> {
         self.insert("annotations", COLUMNS, to_row(annotation))
@@ -308,8 +289,9 @@ impl Tx<'_> {
         Ok(self.exec(sql, &params)? > 0)
     }
 
-    /// Removes annotations and their labels; returns how many annotations went.
+    /// Removes annotations with their labels and the vectors of the parts they mark; returns how many annotations went.
     pub fn delete_annotations<S: AsRef<str>>(&self, app_uid: &str, ids: &[S]) -> Result<u64> {
+        self.delete_regions_of_annotations(app_uid, ids)?;
         let mut n_deleted = 0;
         for (list, vals) in id_chunks(ids, 2) {
             let mut params = vec![app_uid.into()];

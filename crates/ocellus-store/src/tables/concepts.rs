@@ -72,14 +72,18 @@ fn to_row(concept: &Concept) -> Vec<Val<'_>> {
 impl Tx<'_> {
     /// Adds a concept; `Conflict` when the app has one with this id.
     pub fn insert_concept(&self, concept: &Concept) -> Result<()> {
-        self.insert("concepts", &format!("{COLUMNS}, name_key"), to_row(concept))
+        let mut row = to_row(concept);
+        row.push(self.take_numbers(&concept.app_uid, "concepts", 1)?.into());
+        self.insert("concepts", &format!("{COLUMNS}, name_key, seq"), row)
     }
 
     /// Adds a concept unless the app has one with this id; true when it was added.
     pub fn upsert_concept_if_missing(&self, concept: &Concept) -> Result<bool> {
-        let columns = format!("{COLUMNS}, name_key");
+        let columns = format!("{COLUMNS}, name_key, seq");
         let tail = "ON CONFLICT (app_uid, id) DO NOTHING";
-        Ok(self.insert_many("concepts", &columns, tail, vec![to_row(concept)])? > 0)
+        let mut row = to_row(concept);
+        row.push(self.take_numbers(&concept.app_uid, "concepts", 1)?.into());
+        Ok(self.insert_many("concepts", &columns, tail, vec![row])? > 0)
     }
 
     /// A concept by id.
@@ -101,11 +105,11 @@ impl Tx<'_> {
         Ok(ids.iter().filter_map(|id| found.get(id.as_ref()).cloned()).collect())
     }
 
-    /// The app's concepts, oldest first.
+    /// The app's concepts, oldest first; those made at the same time in the order in which they were given.
     pub fn concepts_page(&self, app_uid: &str, limit: i64, offset: i64) -> Result<Vec<Concept>> {
         let sql = format!(
             "SELECT {COLUMNS} FROM concepts WHERE app_uid = ?1 \
-             ORDER BY created_at_us, id LIMIT ?2 OFFSET ?3"
+             ORDER BY created_at_us, seq, id LIMIT ?2 OFFSET ?3"
         );
         self.select("concepts", &sql, &[app_uid.into(), limit.into(), offset.into()], from_row)
     }

@@ -282,6 +282,7 @@ impl Tx<'_> {
     /// vectors; returns how many inputs went.
     pub fn delete_inputs<S: AsRef<str>>(&self, app_uid: &str, ids: &[S]) -> Result<u64> {
         self.delete_vectors_of(app_uid, ids)?;
+        self.delete_annotation_regions(&self.regions_of_inputs(app_uid, ids)?)?;
         let mut n_deleted = 0;
         for (list, vals) in id_chunks(ids, 2) {
             let mut params = vec![app_uid.into()];
@@ -311,6 +312,7 @@ impl Tx<'_> {
         for table in [
             "labels",
             "annotations",
+            "annotation_regions",
             "annotation_tracks",
             "task_assignments",
             "predictions",
