@@ -1,6 +1,9 @@
 //! The test kit: an empty store of its own for each test, on SQLite always, and on PostgreSQL when the
 //! environment variable `OCELLUS_TEST_PG` holds a URL with the right to create schemas.
 
+pub mod rows;
+pub mod statements;
+
 use crate::db::execute_once;
 use crate::{Store, StoreConfig};
 use tempfile::TempDir;

@@ -4,6 +4,7 @@ mod compare;
 mod expand;
 mod parse;
 mod run;
+mod told;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -14,10 +15,27 @@ use std::sync::Arc;
 use axum::Router;
 use serde_json::Value;
 
-pub use run::{run_file, run_text};
+pub use run::{run_file, run_text, variables_after};
+pub use told::{Told, told};
 
 type JobsFuture = Pin<Box<dyn Future<Output = Result<(), String>> + Send>>;
 type JobsHook = Arc<dyn Fn() -> JobsFuture + Send + Sync>;
+type Watch = Arc<dyn Fn(&Seen<'_>) -> Result<(), String> + Send + Sync>;
+
+/// A request of a scenario with the answer that came.
+#[derive(Clone, Copy, Debug)]
+pub struct Seen<'a> {
+    /// The verb in capitals.
+    pub method: &'a str,
+    /// The path as it was sent, without its query.
+    pub path: &'a str,
+    /// The HTTP status.
+    pub status: u16,
+    /// The answer's `Content-Type`; empty where it has none.
+    pub content_type: &'a str,
+    /// The answer's body; what is not UTF-8 in it is replaced.
+    pub body: &'a str,
+}
 
 /// What a scenario runs in: the router, the variables it starts with, where its files are, and how to run the queue dry.
 #[derive(Clone)]
@@ -26,12 +44,20 @@ pub struct World {
     vars: BTreeMap<String, Value>,
     file_roots: Vec<PathBuf>,
     jobs: Option<JobsHook>,
+    watch: Option<Watch>,
 }
 
 impl World {
     /// A world without variables, files or jobs.
     pub fn new(router: Router) -> World {
-        World { router, vars: BTreeMap::new(), file_roots: Vec::new(), jobs: None }
+        World { router, vars: BTreeMap::new(), file_roots: Vec::new(), jobs: None, watch: None }
+    }
+
+    /// Looks at every answer, whatever the scenario expects of it; an `Err` ends the run and says why.
+    #[must_use]
+    pub fn watch(mut self, look: impl Fn(&Seen<'_>) -> Result<(), String> + Send + Sync + 'static) -> World {
+        self.watch = Some(Arc::new(look));
+        self
     }
 
     /// Gives the scenario a variable. `api_key` is the key it sends unless it says otherwise.

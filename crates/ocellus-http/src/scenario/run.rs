@@ -9,10 +9,10 @@ use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 use serde_json::Value;
 use tower::ServiceExt;
 
-use super::World;
 use super::compare::{Outcome, compare, shorten};
 use super::expand::Scope;
 use super::parse::{self, Exchange, Step};
+use super::{Seen, World};
 
 /// More than any answer in a scenario has.
 const MAX_ANSWER_BYTES: usize = 256 << 20;
@@ -26,6 +26,15 @@ pub async fn run_file(world: &World, path: &Path) -> Result<(), String> {
 
 /// Runs a scenario's text; `name` stands in front of the line numbers in the report.
 pub async fn run_text(world: &World, name: &str, text: &str) -> Result<(), String> {
+    variables_after(world, name, text).await.map(|_| ())
+}
+
+/// Like [`run_text`]; gives the variables as they are at the end.
+pub async fn variables_after(
+    world: &World,
+    name: &str,
+    text: &str,
+) -> Result<BTreeMap<String, Value>, String> {
     let located = |(line, message): (usize, String)| format!("{name}:{line}: {message}");
     let script = parse::parse(text).map_err(located)?;
     let mut run = Run {
@@ -37,7 +46,7 @@ pub async fn run_text(world: &World, name: &str, text: &str) -> Result<(), Strin
     for (line, step) in &script.steps {
         run.step(*line, step).await.map_err(located)?;
     }
-    Ok(())
+    Ok(run.vars)
 }
 
 struct Run<'a> {
@@ -86,12 +95,15 @@ impl Run<'_> {
         let mut sends = Vec::new();
         for request in &exchange.requests {
             let built = self.build(request).map_err(|error| (request.line, error))?;
-            sends.push(tokio::spawn(send(self.world.router.clone(), built)));
+            let path = built.uri().path().to_owned();
+            sends.push((path, tokio::spawn(send(self.world.router.clone(), built))));
         }
         let mut received = Vec::new();
-        for (request, sending) in exchange.requests.iter().zip(sends) {
+        for (request, (path, sending)) in exchange.requests.iter().zip(sends) {
             let answer = sending.await.unwrap_or_else(|error| Err(error.to_string()));
-            received.push(answer.map_err(|error| (request.line, error))?);
+            let answer = answer.map_err(|error| (request.line, error))?;
+            self.look(request, &path, &answer).map_err(|error| (request.line, error))?;
+            received.push(answer);
         }
         if let [answer] = exchange.answers.as_slice() {
             let outcome = self.check(answer, &received[0]);
@@ -100,6 +112,19 @@ impl Run<'_> {
             return self.conclude(answer.line, &title, outcome, &received);
         }
         self.check_together(exchange, &received)
+    }
+
+    fn look(&self, request: &parse::Request, path: &str, answer: &Received) -> Result<(), String> {
+        let Some(watch) = &self.world.watch else { return Ok(()) };
+        let content_type = answer.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let seen = Seen {
+            method: &request.method,
+            path,
+            status: answer.status,
+            content_type: content_type.unwrap_or_default(),
+            body: &answer.text,
+        };
+        watch(&seen).map_err(|problem| format!("{}\n  {problem}", title(request)))
     }
 
     fn conclude(

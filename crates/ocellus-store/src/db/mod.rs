@@ -80,6 +80,8 @@ impl<'c> Tx<'c> {
 
     /// Runs a statement with `?1`-style placeholders; returns the number of rows changed.
     pub(crate) fn exec(&self, sql: &str, params: &[Val<'_>]) -> Result<u64> {
+        #[cfg(any(test, feature = "testing"))]
+        crate::testing::statements::note(sql);
         check_storable(params)?;
         self.note(self.conn.exec(sql, params))
     }
@@ -97,6 +99,8 @@ impl<'c> Tx<'c> {
         params: &[Val<'_>],
         map: impl Fn(&mut Row) -> Result<T, BadColumn>,
     ) -> Result<Vec<T>> {
+        #[cfg(any(test, feature = "testing"))]
+        crate::testing::statements::note(sql);
         check_storable(params)?;
         let rows = self.note(self.conn.query(sql, params))?;
         let mut out = Vec::with_capacity(rows.len());
@@ -104,6 +108,12 @@ impl<'c> Tx<'c> {
             out.push(map(&mut row).map_err(|bad| row.corrupt(table, bad))?);
         }
         Ok(out)
+    }
+
+    /// The rows of a statement as they are, for the test kit; the statement is not noted.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn raw(&self, sql: &str, params: &[Val<'_>]) -> Result<Vec<Row>> {
+        self.note(self.conn.query(sql, params))
     }
 
     /// Like [`Tx::select`], for at most one row.

@@ -96,6 +96,12 @@ impl Row {
         Row { vals, at: 0 }
     }
 
+    /// All values in order, for the test kit.
+    #[cfg(any(test, feature = "testing"))]
+    pub(crate) fn into_vals(self) -> Vec<Val<'static>> {
+        self.vals
+    }
+
     fn next(&mut self) -> Val<'static> {
         self.at += 1;
         match self.vals.get_mut(self.at - 1) {
