@@ -224,6 +224,7 @@ pub fn config(dir: &Path, models_dir: &Path, runtime_library: &Path) -> Platform
         indexes: Default::default(),
         jobs: Default::default(),
         accounts: Default::default(),
+        usage: Default::default(),
         clock: Clock::system(),
         ids: Ids::random(),
     }

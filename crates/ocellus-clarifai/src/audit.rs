@@ -45,6 +45,15 @@ impl Touched {
         }
     }
 
+    /// Owner and id of the app, both empty for none.
+    pub fn app_ids(&self) -> (String, String) {
+        let place = self.0.lock();
+        match place.app_id.is_empty() {
+            true => Default::default(),
+            false => (place.owner_id.clone(), place.app_id.clone()),
+        }
+    }
+
     /// Somebody who was not known before the call.
     pub fn user(&self, id: &str) {
         let mut place = self.0.lock();
@@ -120,6 +129,7 @@ fn is_change(rpc: &str) -> bool {
         "MetricsQuery",
         "Usage",
         "Metrics",
+        "Aggregate",
     ];
     let changes_all_the_same = ["PostModelVersionMetrics", "PostTrendingMetricsView"];
     let runner = rpc.contains("RunnerItem") || rpc.contains("ComputePlane") || rpc.contains("Replica");
@@ -329,6 +339,7 @@ mod tests {
             "PostWorkflowResults",
             "PostAuditLogSearches",
             "PostHistoricalUsage",
+            "PostStatValuesAggregate",
             "MyScopes",
         ] {
             assert!(!is_change(read), "{read}");

@@ -11,6 +11,7 @@ use prost::Message;
 use crate::audit::{Record, Touched};
 use crate::auth::{self, AuthType};
 use crate::error::WireError;
+use crate::metering::Metered;
 use crate::pb::status::{Status, StatusCode as Code};
 use crate::rpc::{Cx, Era, Handler, Reply};
 use crate::service::{Api, Rpc};
@@ -61,8 +62,18 @@ fn base_url(api: &Api, headers: &HeaderMap, uri: &Uri) -> String {
     format!("{scheme}://{host}")
 }
 
-/// Checks key and scopes and makes the handler's context.
+/// Checks key and scopes, and finds the handler with its context.
 pub async fn admit(api: &Arc<Api>, rpc: &Rpc, head: &Head) -> Result<(Handler, Cx), WireError> {
+    let cx = enter(api, rpc, head).await?;
+    let handler = rpc.handler.ok_or_else(|| {
+        let details = format!("{} is not implemented by this server", rpc.name);
+        WireError::new(Code::NotImplemented, Http::NOT_IMPLEMENTED, details)
+    })?;
+    Ok((handler, cx))
+}
+
+/// Checks key and scopes, and makes the context of a handler.
+pub async fn enter(api: &Arc<Api>, rpc: &Rpc, head: &Head) -> Result<Cx, WireError> {
     head.note.set_route(rpc.name.clone());
     let caller = match rpc.auth {
         AuthType::None => None,
@@ -73,11 +84,7 @@ pub async fn admit(api: &Arc<Api>, rpc: &Rpc, head: &Head) -> Result<(Handler, C
             Some(caller)
         }
     };
-    let handler = rpc.handler.ok_or_else(|| {
-        let details = format!("{} is not implemented by this server", rpc.name);
-        WireError::new(Code::NotImplemented, Http::NOT_IMPLEMENTED, details)
-    })?;
-    let cx = Cx {
+    Ok(Cx {
         platform: api.platform.clone(),
         caller,
         needs: rpc.needs.clone(),
@@ -88,21 +95,36 @@ pub async fn admit(api: &Arc<Api>, rpc: &Rpc, head: &Head) -> Result<(Handler, C
         rpc: rpc.name.clone(),
         address: head.address.clone(),
         touched: Touched::default(),
-    };
-    Ok((handler, cx))
+    })
 }
 
-/// Runs a handler; its error is logged here, once, and what it changed is written to the audit log.
+/// Runs a handler; its error is logged here, once. What it changed is written to the audit log, and what it used is
+/// counted, before there is an answer.
 pub async fn run(handler: Handler, cx: Cx, body: Bytes, head: &Head) -> Result<Reply, WireError> {
     let record = Record::begin(&cx, &body);
-    let answer = handler(cx, body).await.map_err(|error| {
+    let (metered, answer) = match Metered::begin(&cx, &body, &head.note).await {
+        Ok(metered) => (metered, handler(cx, body).await),
+        Err(refusal) => (None, Err(refusal)),
+    };
+    let answer = answer.map_err(|error| {
         error.log();
         WireError::of(&error, head.era)
     });
-    if let Some(record) = record {
-        let code = answer.as_ref().map_or_else(|error| error.code as i32, |reply| reply.code);
-        record.end(code, answer.as_ref().ok()).await;
-    }
+    let code = answer.as_ref().map_or_else(|error| error.code as i32, |reply| reply.code);
+    let reply = answer.as_ref().ok();
+    // Side by side, so that they can share a commit.
+    tokio::join!(
+        async {
+            if let Some(record) = record {
+                record.end(code, reply).await;
+            }
+        },
+        async {
+            if let Some(metered) = metered {
+                metered.end(reply).await;
+            }
+        }
+    );
     let reply = answer?;
     head.note.set_outcome(reply.code.into());
     Ok(reply)

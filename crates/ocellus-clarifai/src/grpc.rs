@@ -21,6 +21,11 @@ pub async fn call(State(api): State<Arc<Api>>, Path(rpc): Path<String>, request:
     if crate::grpc_web::is_web(request.headers()) {
         return crate::grpc_web::call(&api, &rpc, request).await;
     }
+    if let Some(rpc) = api.service.rpcs.get(&rpc)
+        && let Some(handler) = rpc.stream
+    {
+        return crate::grpc_stream::call(&api, rpc.clone(), handler, request).await;
+    }
     unary(&api, &rpc, request).await
 }
 
@@ -70,7 +75,11 @@ impl tonic::server::UnaryService<Bytes> for Unary {
                 }
                 Err(error) => {
                     let status = head.error_status(&error);
-                    Ok(tonic::Response::new(call::only_status(&rpc, &status).into()))
+                    let mut response = tonic::Response::new(call::only_status(&rpc, &status).into());
+                    if let Some(seconds) = error.retry_after_s {
+                        response.metadata_mut().insert("retry-after", seconds.into());
+                    }
+                    Ok(response)
                 }
             }
         })
@@ -91,7 +100,7 @@ impl tonic::server::UnaryService<Bytes> for Health {
 
 /// Passes encoded messages through as they are.
 #[derive(Clone, Copy, Default)]
-struct RawCodec;
+pub struct RawCodec;
 
 impl Codec for RawCodec {
     type Encode = Bytes;

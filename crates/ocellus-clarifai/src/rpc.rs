@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
+use futures_util::stream::BoxStream;
 use http::HeaderMap;
 use ocellus_core::{AccountCtx, AppCtx, Caller, Error, Platform, Result, Scope};
 use prost::Message;
@@ -85,6 +86,23 @@ impl Cx {
     }
 }
 
+/// Answers an RPC that is a stream in one direction or both: encoded requests in, encoded answers out.
+pub type StreamHandler = fn(Cx, BoxStream<'static, Bytes>) -> BoxStream<'static, Bytes>;
+
+/// The handler of such a stream, if it is built.
+pub fn stream_handler(rpc: &str) -> Option<StreamHandler> {
+    match rpc {
+        "ProcessRunnerItems" => Some(crate::runner_items::process_runner_items),
+        "StreamAnnotations" => Some(crate::annotation_streams::stream_annotations),
+        _ => None,
+    }
+}
+
+/// Whether an RPC is built, over gRPC at least.
+pub fn is_built(rpc: &str) -> bool {
+    handler(rpc).is_some() || stream_handler(rpc).is_some()
+}
+
 macro_rules! rpcs {
     ($($rpc:ident($req:ty) -> $resp:ty = $module:ident::$function:ident;)*) => {
         /// The handler of an RPC, if it is built.
@@ -126,6 +144,7 @@ rpcs! {
     ListKnowledgeGraphs(ListKnowledgeGraphsRequest) -> MultiKnowledgeGraphResponse = knowledge_graphs::list_knowledge_graphs;
     PostKnowledgeGraphs(PostKnowledgeGraphsRequest) -> MultiKnowledgeGraphResponse = knowledge_graphs::post_knowledge_graphs;
     GetInputCount(GetInputCountRequest) -> SingleInputCountResponse = inputs::get_input_count;
+    GetInputSamples(GetInputSamplesRequest) -> MultiInputAnnotationResponse = input_samples::get_input_samples;
     StreamInputs(StreamInputsRequest) -> MultiInputResponse = inputs::stream_inputs;
     GetInput(GetInputRequest) -> SingleInputResponse = inputs::get_input;
     ListInputs(ListInputsRequest) -> MultiInputResponse = inputs::list_inputs;
@@ -222,6 +241,7 @@ rpcs! {
     DeleteApp(DeleteAppRequest) -> BaseResponse = apps::delete_app;
     PostApps(PostAppsRequest) -> MultiAppResponse = apps::post_apps;
     PatchApps(PatchAppsRequest) -> MultiAppResponse = apps::patch_apps;
+    PatchAppsDetails(PatchAppsDetailsRequest) -> MultiAppResponse = apps::patch_apps_details;
     PatchApp(PatchAppRequest) -> SingleAppResponse = apps::patch_app;
     GetUser(GetUserRequest) -> SingleUserResponse = users::get_user;
     PostValidatePassword(PostValidatePasswordRequest) -> SinglePasswordValidationResponse = users::post_validate_password;
@@ -300,6 +320,12 @@ rpcs! {
     ListCollectors(ListCollectorsRequest) -> MultiCollectorResponse = collectors::list_collectors;
     PatchCollectors(PatchCollectorsRequest) -> MultiCollectorResponse = collectors::patch_collectors;
     DeleteCollectors(DeleteCollectorsRequest) -> BaseResponse = collectors::delete_collectors;
+    GetRunner(GetRunnerRequest) -> SingleRunnerResponse = runners::get_runner;
+    ListRunners(ListRunnersRequest) -> MultiRunnerResponse = runners::list_runners;
+    PostRunners(PostRunnersRequest) -> MultiRunnerResponse = runners::post_runners;
+    DeleteRunners(DeleteRunnersRequest) -> BaseResponse = runners::delete_runners;
+    ListRunnerItems(ListRunnerItemsRequest) -> MultiRunnerItemResponse = runner_items::list_runner_items;
+    PostRunnerItemOutputs(PostRunnerItemOutputsRequest) -> MultiRunnerItemOutputResponse = runner_items::post_runner_item_outputs;
     ListConceptReferences(ListConceptReferencesRequest) -> MultiConceptReferenceResponse = concept_references::list_concept_references;
     GetVocab(GetVocabRequest) -> SingleVocabResponse = vocabs::get_vocab;
     ListVocabs(ListVocabsRequest) -> MultiVocabResponse = vocabs::list_vocabs;

@@ -13,8 +13,10 @@ use crate::datasets::exports::Exporters;
 use crate::engine::{Engine, EngineConfig};
 use crate::fetch::{FetchConfig, Fetcher};
 use crate::indexes::{IndexConfig, Indexes};
+use crate::runners::RunnersConfig;
 use crate::search::anchors::Anchors;
 use crate::texts::Texts;
+use crate::usage::{Meter, UsageConfig};
 use crate::users::AccountsConfig;
 use crate::video::VideoConfig;
 use crate::{Clock, Ids, Result};
@@ -44,6 +46,10 @@ pub struct PlatformConfig {
     pub jobs: JobsConfig,
     /// How people come and go.
     pub accounts: AccountsConfig,
+    /// How work gets to runners.
+    pub runners: RunnersConfig,
+    /// What operations cost, and how many there are.
+    pub usage: UsageConfig,
     /// Tells the time.
     pub clock: Clock,
     /// Makes ids and secrets.
@@ -87,7 +93,10 @@ struct Inner {
     ids: Ids,
     callers: CallerCache,
     accounts: AccountsConfig,
+    usage: Meter,
     job_added: Notify,
+    runners: RunnersConfig,
+    runner_items_changed: Notify,
     blob_gate: Arc<RwLock<()>>,
     boot_id: String,
     alone: bool,
@@ -105,6 +114,7 @@ impl Platform {
     pub(crate) fn assemble(store: Store, alone: bool, config: PlatformConfig) -> Result<Self> {
         let boot_id = config.ids.id();
         Ok(Self(Arc::new(Inner {
+            usage: Meter::new(config.usage, store.clone()),
             store,
             texts: Texts::new(config.runtime_library.clone()),
             search_anchors: Anchors::default(),
@@ -121,6 +131,8 @@ impl Platform {
             callers: CallerCache::default(),
             accounts: config.accounts,
             job_added: Notify::new(),
+            runners: config.runners,
+            runner_items_changed: Notify::new(),
             blob_gate: Arc::default(),
             boot_id,
             alone,
@@ -177,6 +189,16 @@ impl Platform {
         &self.0.accounts
     }
 
+    /// What is counted, and how much of it is left.
+    pub(crate) fn usage(&self) -> &Meter {
+        &self.0.usage
+    }
+
+    /// How work gets to runners.
+    pub fn runners_config(&self) -> &RunnersConfig {
+        &self.0.runners
+    }
+
     /// How background work is done.
     pub fn jobs_config(&self) -> &JobsConfig {
         &self.0.jobs
@@ -205,6 +227,11 @@ impl Platform {
     /// Rings when a job was added, so that workers need not wait for their next look.
     pub(crate) fn job_added(&self) -> &Notify {
         &self.0.job_added
+    }
+
+    /// Rings when work for runners was added, answered or given back, so that nobody need wait for their next look.
+    pub(crate) fn runner_items_changed(&self) -> &Notify {
+        &self.0.runner_items_changed
     }
 
     /// Names this run of this process as the owner of leases.

@@ -1,6 +1,7 @@
 //! A platform for tests: a store of its own, the really installed models, a clock that stands still and counted ids.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use ocellus_algo::image::DecodeLimits;
 use ocellus_store::StoreConfig;
@@ -12,6 +13,7 @@ use crate::engine::EngineConfig;
 use crate::fetch::FetchConfig;
 use crate::indexes::IndexConfig;
 use crate::mail::Mailer;
+use crate::runners::RunnersConfig;
 use crate::users::AccountsConfig;
 use crate::{AccountCtx, AppCtx, Caller, Clock, Ids, JobsConfig, Platform, PlatformConfig};
 
@@ -67,6 +69,7 @@ impl TestPlatform {
         let mut config = config(self.dir.path().join("another"), self.clock.clone());
         // Its counted ids must not be the first one's.
         config.ids = self.platform.ids().clone();
+        config.usage = self.platform.usage().config().clone();
         Platform::assemble(self.store.store.clone(), false, config).expect("the configuration is sound")
     }
 
@@ -108,7 +111,14 @@ fn config(data_dir: PathBuf, clock: Clock) -> PlatformConfig {
         video: Default::default(),
         indexes: IndexConfig::default(),
         jobs: JobsConfig { workers: 4, ..JobsConfig::default() },
+        // Short, so that a test may wait until the time is over.
+        runners: RunnersConfig {
+            predict_timeout: Duration::from_millis(500),
+            poll: Duration::from_millis(100),
+            ..RunnersConfig::default()
+        },
         accounts: AccountsConfig { signup_open: true, mailer: Mailer::kept(), ..AccountsConfig::default() },
+        usage: Default::default(),
         clock,
         ids: Ids::counted(),
     }

@@ -21,6 +21,7 @@ struct Fields {
     caller: Option<String>,
     route: Option<String>,
     outcome: Option<i64>,
+    n_operations: Option<u64>,
 }
 
 impl AccessNote {
@@ -37,6 +38,11 @@ impl AccessNote {
     /// The vendor's code of the answer, where it says more than the HTTP status.
     pub fn set_outcome(&self, code: i64) {
         self.edit(|fields| fields.outcome = Some(code));
+    }
+
+    /// How many operations the request was counted as, where it was counted.
+    pub fn set_operations(&self, n_operations: u64) {
+        self.edit(|fields| fields.n_operations = Some(n_operations));
     }
 
     fn edit(&self, change: impl FnOnce(&mut Fields)) {
@@ -99,6 +105,7 @@ impl Drop for Entry {
             route = %route,
             status = self.status,
             outcome = fields.outcome,
+            operations = fields.n_operations,
             ms,
             "request"
         );

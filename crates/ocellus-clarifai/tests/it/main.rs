@@ -4,10 +4,17 @@
 
 mod accounts;
 mod archives;
+mod bindings;
 mod clips;
+mod coverage;
 mod grpc;
 mod hosted;
+mod isolation;
 mod limits;
+mod plans;
 mod routes;
+mod runners;
 mod scenarios;
+mod schema;
+mod usage;
 mod world;

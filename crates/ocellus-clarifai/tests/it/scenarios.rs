@@ -8,7 +8,7 @@ use ocellus_http::scenario;
 
 use crate::{plans, schema, world};
 
-fn folder() -> PathBuf {
+pub fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../scenarios/clarifai"))
 }
 
@@ -81,6 +81,11 @@ scenarios! {
     videos = "50-videos.txt";
     text_and_audio = "51-text-and-audio.txt";
     uploads = "52-uploads.txt";
+    inputs_of_uploads = "53-inputs-of-uploads.txt";
+    inputs_of_data_sources = "54-inputs-of-data-sources.txt";
+    add_jobs = "55-add-jobs.txt";
+    input_streams_and_parts = "56-input-streams-and-parts.txt";
+    input_samples = "57-input-samples.txt";
     signing_up_and_in = "60-signing-up-and-in.txt";
     users = "61-users.txt";
     my_scopes = "62-my-scopes.txt";
@@ -102,6 +107,10 @@ scenarios! {
     own_models_what_goes_wrong = "82-own-models-what-goes-wrong.txt";
     versions_of_own_models = "83-versions-of-own-models.txt";
     models_found_and_copied = "84-models-found-and-copied.txt";
+    runners = "85-runners.txt";
+    runners_what_goes_wrong = "86-runners-what-goes-wrong.txt";
+    work_for_runners = "87-work-for-runners.txt";
+    runners_of_others = "88-runners-of-others.txt";
 }
 
 #[test]

@@ -34,7 +34,10 @@ pub struct Config {
     pub engine: Engine,
     pub indexes: Indexes,
     pub jobs: Jobs,
+    pub runners: Runners,
     pub accounts: Accounts,
+    pub usage: Usage,
+    pub mail: Mail,
     pub fetch: Fetch,
     pub decode: Decode,
     pub log: Log,
@@ -133,6 +136,16 @@ pub struct Jobs {
     pub poll_ms: u64,
 }
 
+/// Models that run in processes of their users; see `ocellus_core::runners::RunnersConfig`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Runners {
+    pub predict_timeout_s: u64,
+    pub poll_s: u64,
+    pub lease_s: u64,
+    pub queue_len: usize,
+}
+
 /// How people come and go; see `ocellus_core::users::AccountsConfig`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -150,6 +163,37 @@ pub struct Accounts {
 pub enum Signup {
     Open,
     Closed,
+}
+
+/// What operations cost and how many there are; see `ocellus_core::usage::UsageConfig`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Usage {
+    pub plans: Vec<String>,
+    pub prices: Vec<String>,
+    pub quotas: Vec<String>,
+}
+
+/// The mail server; see `ocellus_core::mail::SmtpConfig`.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    pub host: String,
+    pub port: u16,
+    pub security: MailSecurity,
+    pub user: String,
+    pub password: String,
+    pub password_file: String,
+    pub from: String,
+}
+
+/// How the connection to the mail server is kept from being read.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum MailSecurity {
+    Starttls,
+    Tls,
+    None,
 }
 
 /// Fetching by address.
@@ -235,6 +279,7 @@ fn check(config: &Config) -> anyhow::Result<()> {
         ("engine.threads_per_session", config.engine.threads_per_session),
         ("engine.max_batch", config.engine.max_batch),
         ("engine.cpu_queue_len", config.engine.cpu_queue_len),
+        ("runners.queue_len", config.runners.queue_len),
         ("indexes.build_threads", config.indexes.build_threads),
         ("decode.max_bytes", config.decode.max_bytes),
     ];
@@ -246,8 +291,15 @@ fn check(config: &Config) -> anyhow::Result<()> {
     if config.jobs.lease_s < 5 {
         bail!("jobs.lease_s must be 5 or more, or busy workers lose their work");
     }
+    let runners = &config.runners;
+    if [runners.predict_timeout_s, runners.poll_s, runners.lease_s].iter().any(|s| !(1..=3600).contains(s)) {
+        bail!("runners.predict_timeout_s, runners.poll_s and runners.lease_s must be 1 to 3600");
+    }
     if config.accounts.password_min_chars < 8 {
         bail!("accounts.password_min_chars must be 8 or more, or passwords are guessed too soon");
+    }
+    if config.mail.user.is_empty() != config.mail.password.is_empty() {
+        bail!("mail.user and mail.password must be set together");
     }
     if config.tls.cert.is_empty() != config.tls.key.is_empty() {
         bail!("tls.cert and tls.key must be set together");

@@ -1,19 +1,22 @@
 //! From settings to what the core is opened with: paths are filled in, zeros become what the machine has.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use ocellus_algo::image::DecodeLimits;
 use ocellus_core::engine::EngineConfig;
 use ocellus_core::fetch::FetchConfig;
 use ocellus_core::indexes::IndexConfig;
-use ocellus_core::mail::Mailer;
+use ocellus_core::mail::{Mailer, SmtpConfig, SmtpSecurity};
+use ocellus_core::runners::RunnersConfig;
+use ocellus_core::usage::UsageConfig;
 use ocellus_core::users::AccountsConfig;
 use ocellus_core::{Clock, Ids, JobsConfig, PlatformConfig};
 use ocellus_store::StoreConfig;
 use toml::{Table, Value};
 
-use super::{Config, Durability, Signup};
+use super::{Config, Durability, MailSecurity, Signup, Usage};
 
 /// Which files are installed, and under which names.
 const MANIFEST: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../models/manifest.toml"));
@@ -46,7 +49,9 @@ impl Config {
                 lease_s: self.jobs.lease_s,
                 poll_ms: self.jobs.poll_ms,
             },
-            accounts: self.accounts_config(),
+            runners: self.runners_config(),
+            accounts: self.accounts_config()?,
+            usage: self.usage_config()?,
             clock: Clock::system(),
             ids: Ids::random(),
         })
@@ -121,15 +126,48 @@ impl Config {
         }
     }
 
-    fn accounts_config(&self) -> AccountsConfig {
-        AccountsConfig {
+    fn runners_config(&self) -> RunnersConfig {
+        RunnersConfig {
+            predict_timeout: Duration::from_secs(self.runners.predict_timeout_s),
+            poll: Duration::from_secs(self.runners.poll_s),
+            lease: Duration::from_secs(self.runners.lease_s),
+            queue_len: self.runners.queue_len,
+        }
+    }
+
+    fn accounts_config(&self) -> anyhow::Result<AccountsConfig> {
+        Ok(AccountsConfig {
             signup_open: self.accounts.signup == Signup::Open,
             password_min_chars: self.accounts.password_min_chars,
             password_needs: self.accounts.password_needs.clone(),
             session_s: self.accounts.session_s,
             long_session_s: self.accounts.long_session_s,
-            mailer: Mailer::log(),
+            mailer: self.mailer()?,
+        })
+    }
+
+    fn mailer(&self) -> anyhow::Result<Mailer> {
+        let mail = &self.mail;
+        if mail.host.is_empty() {
+            return Ok(Mailer::log());
         }
+        let smtp = SmtpConfig {
+            host: mail.host.clone(),
+            port: mail.port,
+            security: match mail.security {
+                MailSecurity::Starttls => SmtpSecurity::StartTls,
+                MailSecurity::Tls => SmtpSecurity::Tls,
+                MailSecurity::None => SmtpSecurity::None,
+            },
+            login: (!mail.user.is_empty()).then(|| (mail.user.clone(), mail.password.clone())),
+            from: mail.from.clone(),
+        };
+        Ok(Mailer::smtp(&smtp)?)
+    }
+
+    fn usage_config(&self) -> anyhow::Result<UsageConfig> {
+        let Usage { plans, prices, quotas } = &self.usage;
+        UsageConfig::read(plans, prices, quotas).map_err(|error| anyhow!("a setting of [usage] is wrong: {error}"))
     }
 
     fn fetch_config(&self) -> FetchConfig {

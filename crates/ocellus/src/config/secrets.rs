@@ -9,6 +9,7 @@ use super::Config;
 pub(super) fn read_files(mut config: Config) -> anyhow::Result<Config> {
     read_file("store.database", &mut config.store.database, &config.store.database_file)?;
     read_file("blobs.secret_key", &mut config.blobs.secret_key, &config.blobs.secret_key_file)?;
+    read_file("mail.password", &mut config.mail.password, &config.mail.password_file)?;
     Ok(config)
 }
 
@@ -30,11 +31,23 @@ fn read_file(key: &str, value: &mut String, file: &str) -> anyhow::Result<()> {
 /// The value as TOML with what nobody should read replaced by stars.
 pub(super) fn masked(key: &str, value: &Value) -> String {
     let shown = match (key, value) {
-        ("blobs.secret_key", Value::String(secret)) if !secret.is_empty() => Value::from("********"),
+        ("blobs.secret_key" | "mail.password", Value::String(secret)) if !secret.is_empty() => Value::from("********"),
+        ("usage.plans", Value::Array(plans)) => {
+            let mask = |plan: &Value| Value::from(mask_code(plan.as_str().unwrap_or_default()));
+            Value::Array(plans.iter().map(mask).collect())
+        }
         ("store.database" | "blobs.url", Value::String(url)) => Value::from(mask_url(url)),
         _ => value.clone(),
     };
     shown.to_string()
+}
+
+/// Masks the code of a plan.
+fn mask_code(plan: &str) -> String {
+    match plan.split_once(char::is_whitespace) {
+        Some((name, _)) => format!("{name} ********"),
+        None => plan.to_owned(),
+    }
 }
 
 /// Masks the password between `//user:` and `@`, and everything in the query that may be a secret.

@@ -92,10 +92,15 @@ fn passwords_are_masked_wherever_they_stand() {
     for (url, expected) in cases {
         assert_eq!(secrets::mask_url(url), expected);
     }
-    let flags =
-        [("store.database", "postgres://me:pw@db/x"), ("blobs.secret_key", "hush"), ("log.level", "warn")];
+    let flags = [
+        ("store.database", "postgres://me:pw@db/x"),
+        ("blobs.secret_key", "hush"),
+        ("mail.user", "sender"),
+        ("mail.password", "sesame"),
+        ("log.level", "warn"),
+    ];
     let shown = document::effective(&given(None, &[], &flags).unwrap());
-    assert!(!shown.contains("pw@") && !shown.contains("hush"), "{shown}");
+    assert!(!shown.contains("pw@") && !shown.contains("hush") && !shown.contains("sesame"), "{shown}");
     assert!(shown.contains("level = \"warn\"  # from a flag"), "{shown}");
     assert!(shown.parse::<toml::Table>().is_ok(), "{shown}");
 }

@@ -9,3 +9,5 @@ mod server;
 mod settings;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod usage;

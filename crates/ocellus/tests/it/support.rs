@@ -111,6 +111,12 @@ impl Server {
         self.child.id()
     }
 
+    /// Kills it, so that it can put nothing in order.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
     /// Asks it to stop and waits for its end; whether it ended well.
     pub fn stop(mut self, signal: &str) -> bool {
         let pid = self.child.id().to_string();
@@ -128,19 +134,32 @@ impl Drop for Server {
 
 /// One HTTP request over a new connection, written by hand so that the test needs no client of its own.
 pub fn request(url: &str, method: &str, headers: &[(&str, &str)]) -> (u16, String) {
+    request_with_body(url, method, headers, "").unwrap()
+}
+
+/// The same with a body. Nothing if the server is gone.
+pub fn request_with_body(
+    url: &str,
+    method: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Option<(u16, String)> {
     use std::io::Write as _;
     let rest = url.strip_prefix("http://").unwrap();
     let (host, path) =
         rest.split_once('/').map_or((rest, String::new()), |(host, path)| (host, path.to_owned()));
-    let mut stream = std::net::TcpStream::connect(host).unwrap();
+    let mut stream = std::net::TcpStream::connect(host).ok()?;
     let mut head = format!("{method} /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
     for (name, value) in headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
-    stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
+    if !body.is_empty() {
+        head.push_str(&format!("content-length: {}\r\n", body.len()));
+    }
+    stream.write_all(format!("{head}\r\n{body}").as_bytes()).ok()?;
     let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
+    stream.read_to_end(&mut answer).ok()?;
     let answer = text(&answer);
-    let status = answer.split(' ').nth(1).unwrap().parse().unwrap();
-    (status, answer)
+    let status = answer.split(' ').nth(1)?.parse().unwrap();
+    Some((status, answer))
 }
