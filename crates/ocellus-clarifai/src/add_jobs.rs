@@ -4,7 +4,7 @@ use ocellus_core::add_jobs::{self, AddJobReport, State};
 use ocellus_core::extractions::{self as core, NewExtraction, NewSource};
 use ocellus_core::inputs::IdConflict;
 use ocellus_core::uploads::Upload as CoreUpload;
-use ocellus_core::{Error, Result};
+use ocellus_core::{AppCtx, Error, Result};
 
 use crate::pb::data_source_credentials::Credentials;
 use crate::pb::status::StatusCode as Code;
@@ -12,10 +12,7 @@ use crate::pb::*;
 use crate::rpc::Cx;
 use crate::{documents, extractions, paging, status, uploads};
 
-pub async fn post_inputs_uploads(
-    cx: Cx,
-    req: PostInputsUploadsRequest,
-) -> Result<MultiInputsAddJobResponse> {
+pub async fn post_inputs_uploads(cx: Cx, req: PostInputsUploadsRequest) -> Result<MultiInputsAddJobResponse> {
     let app = cx.app(req.user_app_id).await?;
     let new = each(req.inputs_uploads, "inputs_uploads", of_upload)?;
     let made = core::create(&app, new).await?;
@@ -72,10 +69,7 @@ fn of_upload(wire: InputsUpload, field: &str) -> Result<NewExtraction> {
         add_job_id: Some(wire.inputs_add_job_id),
         source: NewSource::Upload {
             id: Some(upload.id),
-            upload: CoreUpload {
-                content_name: upload.content_name,
-                content_length: upload.content_length,
-            },
+            upload: CoreUpload { content_name: upload.content_name, content_length: upload.content_length },
         },
         on_conflict: on_conflict(wire.input_id_conflict_resolution)?,
         template: extractions::template(wire.input_template, &format!("{field}.input_template"))?,
@@ -110,6 +104,12 @@ pub fn on_conflict(wire: i32) -> Result<IdConflict> {
         Ok(InputIdConflictResolution::Suffix) => Ok(IdConflict::Suffix),
         Err(_) => Err(Error::invalid("input_id_conflict_resolution", "is not known")),
     }
+}
+
+/// The add job with this id, if there is one: a call that added nothing has made none.
+pub async fn found(cx: &Cx, app: &AppCtx, id: &str) -> Result<Option<InputsAddJob>> {
+    let found = add_jobs::get_many(app, &[id.to_owned()]).await?;
+    Ok(found.into_iter().next().map(|job| to_wire(cx, job)))
 }
 
 /// An add job as clients see it.

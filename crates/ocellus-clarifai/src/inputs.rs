@@ -1,15 +1,19 @@
 //! Inputs: RPCs and the wire form of an input.
 
-use ocellus_core::inputs::{self, FailureCode, Input as CoreInput, InputListing, InputState, StateFilter};
+use ocellus_core::inputs::{
+    self, Adding, FailureCode, Input as CoreInput, InputListing, InputState, StateFilter, StreamOrder,
+};
 use ocellus_core::{AppCtx, Error, MediaKind, PatchAction, Resource, Result};
 
 use crate::error::WireError;
 use crate::pb::status::{BaseResponse, Status, StatusCode as Code};
 use crate::pb::*;
 use crate::rpc::Cx;
-use crate::{documents, hosted, input_data, items, paging, status};
+use crate::{add_jobs, annotation_data, documents, hosted, input_data, items, paging, status};
 
 pub async fn post_inputs(cx: Cx, req: PostInputsRequest) -> Result<MultiInputResponse> {
+    let adding = adding(&req)?;
+    let add_job_id = adding.add_job_id.clone();
     let app = cx.app(req.user_app_id).await?;
     let echo: Vec<Input> = req.inputs.iter().map(without_bytes).collect();
     let read = |input: Input, field: &str| {
@@ -20,20 +24,33 @@ pub async fn post_inputs(cx: Cx, req: PostInputsRequest) -> Result<MultiInputRes
     let (new, dataset_ids): (Vec<_>, Vec<_>) = new.into_iter().unzip();
     let made = match new.is_empty() {
         true => Vec::new(),
-        false => inputs::create_in(&app, new, dataset_ids).await?,
+        false => inputs::create_with(&app, new, Adding { dataset_ids, ..adding }).await?,
     };
-    let inputs: Vec<Input> = places
-        .fill(made)
-        .into_iter()
-        .zip(echo)
-        .map(|(result, echo)| match result {
-            Ok(input) => to_wire(&cx, &app, &input),
-            Err(error) => Input { status: Some(item_status(&cx, &error)), ..echo },
-        })
-        .collect();
+    let inputs: Vec<Input> =
+        places.fill(made).into_iter().zip(echo).map(|(result, echo)| item(&cx, &app, result, echo)).collect();
     let good = [Code::InputSuccess, Code::InputPending, Code::InputInProgress];
     let status = status::of_items(cx.era, inputs.iter().map(|i| i.status.as_ref()), &good);
-    Ok(MultiInputResponse { status: Some(status), inputs, ..Default::default() })
+    let inputs_add_job = match add_job_id {
+        Some(id) => add_jobs::found(&cx, &app, &id).await?,
+        None => None,
+    };
+    Ok(MultiInputResponse { status: Some(status), inputs, inputs_add_job })
+}
+
+/// How the inputs of a request are added, apart from their datasets.
+fn adding(req: &PostInputsRequest) -> Result<Adding> {
+    Ok(Adding {
+        dataset_ids: Vec::new(),
+        add_job_id: Some(req.inputs_add_job_id.clone()).filter(|id| !id.is_empty()),
+        on_conflict: add_jobs::on_conflict(req.input_id_conflict_resolution)?,
+    })
+}
+
+fn item(cx: &Cx, app: &AppCtx, result: Result<CoreInput>, echo: Input) -> Input {
+    match result {
+        Ok(input) => to_wire(cx, app, &input),
+        Err(error) => Input { status: Some(item_status(cx, &error)), ..echo },
+    }
 }
 
 pub async fn get_input(cx: Cx, req: GetInputRequest) -> Result<SingleInputResponse> {
@@ -44,24 +61,27 @@ pub async fn get_input(cx: Cx, req: GetInputRequest) -> Result<SingleInputRespon
 
 pub async fn list_inputs(cx: Cx, req: ListInputsRequest) -> Result<MultiInputResponse> {
     let app = cx.app(req.user_app_id).await?;
+    let states = req.status.map(|s| states(s.code)).transpose()?.unwrap_or_default();
     let found = if req.ids.is_empty() {
         let page = paging::page(req.page, req.per_page)?;
-        let states = req.status.map(|s| states(s.code)).transpose()?.unwrap_or_default();
         inputs::list(&app, InputListing { page, states, newest_first: false }).await?
     } else {
-        inputs::get_many(&app, &req.ids).await?
+        inputs::get_many_in(&app, &req.ids, &states).await?
     };
     Ok(many(&cx, &app, &found))
 }
 
 pub async fn stream_inputs(cx: Cx, req: StreamInputsRequest) -> Result<MultiInputResponse> {
     let app = cx.app(req.user_app_id).await?;
-    if req.descending || req.order_by_id {
-        return Err(Error::invalid("descending", "is not supported: inputs stream in order of creation"));
-    }
+    let order = match (req.order_by_id, req.descending) {
+        (false, false) => StreamOrder::Oldest,
+        (false, true) => StreamOrder::Newest,
+        (true, false) => StreamOrder::Id,
+        (true, true) => StreamOrder::IdDescending,
+    };
     let page = paging::page(1, req.per_page)?;
     let last_id = (!req.last_id.is_empty()).then_some(req.last_id.as_str());
-    let found = inputs::stream(&app, last_id, page.per_page).await?;
+    let found = inputs::stream_by(&app, last_id, page.per_page, order).await?;
     Ok(many(&cx, &app, &found))
 }
 
@@ -84,7 +104,14 @@ pub async fn patch_inputs(cx: Cx, req: PatchInputsRequest) -> Result<MultiInputR
     let action = paging::action(&req.action, PatchAction::Merge)?;
     for input in &req.inputs {
         // Membership changes through the datasets' own calls.
-        paging::refuse_fields("inputs", &[("dataset_ids", !input.dataset_ids.is_empty())])?;
+        let data = input.data.clone().unwrap_or_default();
+        // Regions and frames change through the annotations' own calls.
+        let given = [
+            ("dataset_ids", !input.dataset_ids.is_empty()),
+            ("data.regions", !data.regions.is_empty()),
+            ("data.frames", !data.frames.is_empty()),
+        ];
+        paging::refuse_fields("inputs", &given)?;
     }
     let patches = req.inputs.into_iter().map(input_data::patch).collect();
     let changed = inputs::patch(&app, patches, action).await?;
@@ -128,11 +155,13 @@ fn states(code: i32) -> Result<Vec<StateFilter>> {
     }
 }
 
-/// What is told back of an input that was not accepted: everything but its bytes.
+/// What is told back of an input that was not accepted: everything but its bytes, in whose place the vendor writes `true`.
+/// The client of 2018 cannot read an image that has neither address nor bytes.
 fn without_bytes(input: &Input) -> Input {
     let data = input.data.clone().unwrap_or_default();
-    let image = data.image.filter(|image| !image.url.is_empty());
-    let image = image.map(|image| Image { url: image.url, ..Default::default() });
+    let image = data.image.filter(|image| !image.url.is_empty() || !image.base64.is_empty());
+    let bytes = |image: &Image| if image.base64.is_empty() { Vec::new() } else { b"true".to_vec() };
+    let image = image.map(|image| Image { base64: bytes(&image).into(), url: image.url, ..Default::default() });
     let video = data.video.filter(|video| !video.url.is_empty());
     let video = video.map(|video| Video { url: video.url, ..Default::default() });
     let audio = data.audio.filter(|audio| !audio.url.is_empty());
@@ -168,7 +197,11 @@ pub fn to_wire(cx: &Cx, app: &AppCtx, input: &CoreInput) -> Input {
 }
 
 fn data(cx: &Cx, app: &AppCtx, input: &CoreInput) -> Data {
+    let parts = annotation_data::to_wire(&input.parts, &app.app().id, &app.app().user_id);
     let mut data = Data {
+        regions: parts.regions,
+        frames: parts.frames,
+        time_segments: parts.time_segments,
         concepts: input
             .labels
             .iter()
@@ -275,7 +308,7 @@ fn state(cx: &Cx, state: &InputState) -> Status {
 
 fn failure(code: FailureCode) -> Code {
     match code {
-        FailureCode::DownloadFailed | FailureCode::InvalidImage => Code::InputFailed,
+        FailureCode::DownloadFailed | FailureCode::InvalidImage | FailureCode::Cancelled => Code::InputFailed,
         FailureCode::DownloadTimeout => Code::InputConnectionFailed,
         FailureCode::AddressForbidden => Code::InputInvalidUrl,
         FailureCode::TooLarge => Code::InputOverLimit,

@@ -7,6 +7,7 @@ mod hosted;
 mod ids;
 pub(crate) mod labels;
 mod list;
+mod parts;
 pub(crate) mod patch;
 mod rows;
 #[cfg(test)]
@@ -16,7 +17,7 @@ pub use create::{create, create_in, create_with};
 pub use delete::{delete, delete_all};
 pub(crate) use hosted::TEXT;
 pub use hosted::image;
-pub use list::{count, get, get_many, get_many_in, list, stream};
+pub use list::{count, get, get_many, get_many_in, list, stream, stream_by};
 pub use patch::patch;
 pub(crate) use rows::{STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY, load};
 
@@ -126,6 +127,8 @@ pub struct Input {
     pub crop: Option<CropBox>,
     /// The user's own concepts, in the order they were put.
     pub labels: Vec<Label>,
+    /// What people say of regions, frames and stretches of time; nothing but those.
+    pub parts: Data,
     /// The user's own data.
     pub metadata: JsonMap,
     /// The datasets it is in, in the order in which it was put into them.
@@ -233,6 +236,20 @@ pub struct InputListing {
     pub states: Vec<StateFilter>,
     /// Newest first instead of oldest first.
     pub newest_first: bool,
+}
+
+/// The order of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StreamOrder {
+    /// By creation, the oldest first.
+    #[default]
+    Oldest,
+    /// By creation, the newest first.
+    Newest,
+    /// By id.
+    Id,
+    /// By id, the last first.
+    IdDescending,
 }
 
 /// A state to list by.

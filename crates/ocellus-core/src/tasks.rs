@@ -5,6 +5,7 @@ mod consensus;
 mod create;
 pub(crate) mod fill;
 mod metrics;
+mod samples;
 mod status;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ pub use assign::{Action, Assignment, PORTION, put};
 pub use create::{TaskListing, create, delete, get, list, patch};
 pub(crate) use create::{insert, prepare};
 pub use metrics::{Counts, Metrics, annotation_counts, input_counts, metrics};
+pub use samples::samples;
 use serde::{Deserialize, Serialize};
 pub use status::AssignmentStatus;
 

@@ -33,12 +33,19 @@ pub async fn world(test: &TestPlatform) -> World {
         .var("other_key", other.0)
         .var("other_pat", other.1)
         .var("photos", photo_server().await)
+        .var("mixed_zip_bytes", length("mixed.zip"))
+        .var("climbing_tar_bytes", length("climbing.tar"))
         .files(cache_dir().join("photos"))
         .files(clips::folder())
         .jobs(move || {
             let platform = platform.clone();
             async move { platform.run_until_idle().await.map(|_| ()).map_err(|e| e.to_string()) }
         })
+}
+
+/// How long a file of the clips is, in bytes.
+fn length(name: &str) -> u64 {
+    std::fs::metadata(clips::folder().join(name)).unwrap().len()
 }
 
 /// A key and a token of somebody else.

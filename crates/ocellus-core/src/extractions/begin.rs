@@ -11,8 +11,8 @@ use crate::inputs::IdConflict;
 use crate::inputs::create::check_alive;
 use crate::jobs::extract_inputs;
 use crate::resources::{self, Document, MAX_PER_CALL, New, Shelf};
-use crate::uploads::{self, Upload};
-use crate::{AppCtx, Error, Result, datasets};
+use crate::uploads::{self, Progress, Upload};
+use crate::{AppCtx, Error, Resource, Result, datasets};
 
 /// An extraction to begin.
 #[derive(Clone, Debug)]
@@ -134,30 +134,22 @@ fn begin(tx: &store::Tx<'_>, uid: &str, plan: &Plan) -> Result<()> {
             .map_err(|_| Error::invalid("input_template.dataset_ids", "must be of existing datasets"))?;
     }
     add_jobs::ensure(tx, &plan.add_job)?;
-    let mut state = State::Pending;
-    if let Source::Upload(id) = &plan.doc.source {
-        if tx.resource(uid, Upload::KIND, "", id)?.is_none() {
-            let row = plan.upload.as_ref().ok_or_else(|| resources::missing::<Upload>(id))?;
-            tx.insert_resource(row)?;
-        }
-        let progress = uploads::progress_of(tx, uid, std::slice::from_ref(id))?;
-        if progress.first().is_some_and(|progress| progress.is_expired(plan.row.created_at_us)) {
-            let message = format!("upload '{id}' has expired before it was whole");
-            let about = crate::Resource::Other(Upload::NOUN, id.clone());
-            return Err(Error::conflict(about, message));
-        }
-        if !progress.first().is_some_and(uploads::Progress::is_whole) {
-            state = State::Waiting;
-        }
-    }
     tx.insert_resource(&plan.row)?;
     let now_us = plan.row.created_at_us;
-    if state == State::Waiting {
+    let upload = match &plan.doc.source {
+        Source::Upload(id) => Some(find_upload(tx, uid, id, plan)?),
+        Source::Url(_) => None,
+    };
+    if let Some(upload) = &upload {
         resources::rewrite::<Extraction>(tx, uid, &plan.row.id, now_us, |doc| {
-            doc.state = State::Waiting;
+            doc.is_archive = media::is_archive_name(&upload.upload.doc.content_name);
+            if !upload.is_whole() {
+                doc.state = State::Waiting;
+            }
             Ok(())
         })?;
-    } else {
+    }
+    if upload.is_none_or(|upload| upload.is_whole()) {
         extract_inputs::job(&plan.row.account_id, uid, &plan.row.id, now_us).insert(tx)?;
     }
     resources::rewrite::<AddJob>(tx, uid, &plan.add_job.id, now_us, |job| {
@@ -173,6 +165,21 @@ fn begin(tx: &store::Tx<'_>, uid: &str, plan: &Plan) -> Result<()> {
         }
         job.check()
     })
+}
+
+/// The upload that an extraction reads, announced now if it does not exist.
+fn find_upload(tx: &store::Tx<'_>, uid: &str, id: &str, plan: &Plan) -> Result<Progress> {
+    if tx.resource(uid, Upload::KIND, "", id)?.is_none() {
+        let row = plan.upload.as_ref().ok_or_else(|| resources::missing::<Upload>(id))?;
+        tx.insert_resource(row)?;
+    }
+    let found = uploads::progress_of(tx, uid, &[id.to_owned()])?.into_iter().next();
+    let found = found.ok_or_else(|| resources::missing::<Upload>(id))?;
+    if found.is_expired(plan.row.created_at_us) {
+        let message = format!("upload '{id}' has expired before it was whole");
+        return Err(Error::conflict(Resource::Other(Upload::NOUN, id.to_owned()), message));
+    }
+    Ok(found)
 }
 
 /// Begins the extractions that waited for an upload, in the transaction that makes it whole.

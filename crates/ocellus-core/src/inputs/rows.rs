@@ -6,7 +6,9 @@ use ocellus_algo::color::DominantColor;
 use ocellus_store as store;
 
 use super::doc::InputDoc;
+use super::parts;
 use super::{FailureCode, Hosted, Input, InputState, Label, StateFilter};
+use crate::annotations::Data;
 use crate::datasets;
 use crate::{Error, GeoPoint, MediaKind, Result};
 
@@ -20,6 +22,15 @@ pub(crate) const STATE_READY: i64 = 2;
 pub(crate) const STATE_FAILED: i64 = 3;
 
 impl StateFilter {
+    pub(super) fn of(state: &InputState) -> Self {
+        match state {
+            InputState::Pending => Self::Pending,
+            InputState::Processing => Self::Processing,
+            InputState::Ready => Self::Ready,
+            InputState::Failed { .. } => Self::Failed,
+        }
+    }
+
     pub(crate) fn number(self) -> i64 {
         match self {
             Self::Pending => STATE_PENDING,
@@ -41,11 +52,13 @@ pub(crate) fn assemble(tx: &store::Tx<'_>, app_uid: &str, rows: Vec<store::Input
     let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
     let mut labels = labels_by_input(tx, app_uid, &ids)?;
     let mut dataset_ids = datasets::ids_of_inputs(tx, app_uid, &ids)?;
+    let mut parts = parts::of_inputs(tx, app_uid, &ids)?;
     rows.into_iter()
         .map(|row| {
             let labels = labels.remove(&row.id).unwrap_or_default();
             let dataset_ids = dataset_ids.remove(&row.id).unwrap_or_default();
-            from_row(row, labels, dataset_ids)
+            let parts = parts.remove(&row.id).unwrap_or_default();
+            from_row(row, labels, parts, dataset_ids)
         })
         .collect()
 }
@@ -71,7 +84,12 @@ fn labels_by_input(tx: &store::Tx<'_>, app_uid: &str, ids: &[&str]) -> Result<Ha
     Ok(labels)
 }
 
-fn from_row(row: store::Input, labels: Vec<Label>, dataset_ids: Vec<String>) -> Result<Input> {
+fn from_row(
+    row: store::Input,
+    labels: Vec<Label>,
+    parts: Data,
+    dataset_ids: Vec<String>,
+) -> Result<Input> {
     let state = state_of(&row)?;
     let doc = InputDoc::read(&row.doc)?;
     let kind = MediaKind::from_name(&row.kind).ok_or_else(|| corrupt(&row.id, "kind"))?;
@@ -94,6 +112,7 @@ fn from_row(row: store::Input, labels: Vec<Label>, dataset_ids: Vec<String>) -> 
         video: doc.video,
         crop: doc.crop,
         labels,
+        parts,
         dataset_ids,
         metadata: row.metadata,
         geo,
