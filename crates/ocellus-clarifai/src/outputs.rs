@@ -10,11 +10,14 @@ use crate::models::{PUBLIC_APP, PUBLIC_USER};
 use crate::pb::status::{Status, StatusCode as Code};
 use crate::pb::*;
 use crate::rpc::{Cx, Era};
-use crate::{documents, input_data, inputs, items, models, status};
+use crate::{documents, input_data, inputs, items, models, runner_outputs, status};
 
 pub async fn post_model_outputs(cx: Cx, req: PostModelOutputsRequest) -> Result<MultiOutputResponse> {
-    let app = cx.app(req.user_app_id).await?;
+    let app = cx.app(req.user_app_id.clone()).await?;
     let version = (!req.version_id.is_empty()).then_some(req.version_id.as_str());
+    if let Some(model) = ocellus_core::runners::to_predict(&app, &req.model_id, version).await? {
+        return runner_outputs::predict(&cx, &app, &model, req).await;
+    }
     let spec = ocellus_core::models::to_predict(&app, &req.model_id, version).await?;
     let options = options(&cx, req.model)?;
     let echo: Vec<Input> = req.inputs.iter().map(echo).collect();
@@ -79,7 +82,7 @@ fn options(cx: &Cx, model: Option<Model>) -> Result<PredictOptions> {
 }
 
 /// What an output repeats of its input. Bytes are not sent back, only that there were some.
-fn echo(input: &Input) -> Input {
+pub fn echo(input: &Input) -> Input {
     let image = input.data.as_ref().and_then(|d| d.image.as_ref()).map(|image| Image {
         url: image.url.clone(),
         base64: if image.base64.is_empty() { Bytes::new() } else { Bytes::from_static(b"true") },
@@ -92,7 +95,17 @@ fn echo(input: &Input) -> Input {
         base64: some(&video.base64),
         ..Default::default()
     });
-    let data = Some(Data { image, video, ..Default::default() });
+    let audio = input.data.as_ref().and_then(|d| d.audio.as_ref()).map(|audio| Audio {
+        url: audio.url.clone(),
+        base64: some(&audio.base64),
+        ..Default::default()
+    });
+    let text = input.data.as_ref().and_then(|d| d.text.as_ref()).map(|text| Text {
+        url: text.url.clone(),
+        raw: text.raw.clone(),
+        ..Default::default()
+    });
+    let data = Some(Data { image, video, audio, text, ..Default::default() });
     Input { id: input.id.clone(), data, ..Default::default() }
 }
 
@@ -126,7 +139,7 @@ fn output(
 }
 
 /// Since 2020 a single failed prediction shows its own status at the top.
-fn overall(cx: &Cx, outputs: &[Output]) -> Status {
+pub fn overall(cx: &Cx, outputs: &[Output]) -> Status {
     let over_all = status::of_items(cx.era, outputs.iter().map(|o| o.status.as_ref()), &[Code::Success]);
     match (cx.era, outputs) {
         (Era::Current, [Output { status: Some(only), .. }]) if over_all.code == Code::Failure as i32 => {

@@ -106,7 +106,7 @@ impl Call {
     }
 }
 
-static CALLS: LazyLock<Vec<Call>> = LazyLock::new(|| calls(|name| rpc::handler(name).is_some()));
+static CALLS: LazyLock<Vec<Call>> = LazyLock::new(|| calls(rpc::is_built));
 
 static DEPENDENCIES: LazyLock<BTreeMap<Scope, ScopeSet>> = LazyLock::new(|| {
     let all = calls(|_| true);

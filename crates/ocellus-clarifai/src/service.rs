@@ -11,7 +11,7 @@ use prost_reflect::{MethodDescriptor, Value};
 use crate::ClarifaiConfig;
 use crate::auth::AuthType;
 use crate::paths::Paths;
-use crate::rpc::{self, Handler};
+use crate::rpc::{self, Handler, StreamHandler};
 use crate::transcode::Plans;
 
 /// Everything that is the same for all calls.
@@ -42,6 +42,8 @@ pub struct Rpc {
     pub needs: Arc<[Scope]>,
     pub auth: AuthType,
     pub handler: Option<Handler>,
+    /// For an RPC that is a stream in both directions.
+    pub stream: Option<StreamHandler>,
 }
 
 /// One REST binding of an RPC.
@@ -78,7 +80,9 @@ fn paths(rpcs: &HashMap<String, Arc<Rpc>>) -> Paths<Route> {
             continue;
         }
         let route = Route { rpc: rpc.clone(), template: operation.path.clone() };
-        if let Err(route) = paths.add(method, &operation.path, route) {
+        // The client of 2023 calls this field by a name that its number no longer has.
+        let path = operation.path.replace("{item_id}", "{runner_item_id}");
+        if let Err(route) = paths.add(method, &path, route) {
             tracing::warn!(rpc = %route.rpc.name, path = %route.template, "route is claimed twice, the first keeps it");
         }
     }
@@ -97,6 +101,7 @@ fn describe(method: &MethodDescriptor, plans: &Plans) -> Rpc {
         needs: needs(method),
         auth: auth(method),
         handler: rpc::handler(method.name()).filter(|_| !streaming),
+        stream: rpc::stream_handler(method.name()),
     }
 }
 

@@ -45,7 +45,8 @@ pub fn description(era: Era, code: i32) -> String {
 
 /// The HTTP status of an answer with this code at the top.
 pub fn http(code: i32) -> Http {
-    if code == Code::Success as i32 {
+    // To be told to ask again for work is no failure.
+    if code == Code::Success as i32 || code == Code::RunnerNeedsRetry as i32 {
         return Http::OK;
     }
     let known = status_code(code).and_then(|info| info.http_status);

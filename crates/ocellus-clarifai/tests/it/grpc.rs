@@ -12,12 +12,12 @@ use tower::ServiceExt;
 
 use crate::world;
 
-struct Answer {
-    message: Vec<u8>,
-    grpc_status: String,
+pub struct Answer {
+    pub message: Vec<u8>,
+    pub grpc_status: String,
 }
 
-fn frame(message: &impl Message) -> Vec<u8> {
+pub fn frame(message: &impl Message) -> Vec<u8> {
     let bytes = message.encode_to_vec();
     let mut out = vec![0];
     out.extend_from_slice(&u32::try_from(bytes.len()).unwrap().to_be_bytes());
@@ -41,7 +41,7 @@ async fn send(
     world::routed(test).oneshot(request).await.unwrap()
 }
 
-async fn call(test: &TestPlatform, path: &str, key: &str, request: &impl Message) -> Answer {
+pub async fn call(test: &TestPlatform, path: &str, key: &str, request: &impl Message) -> Answer {
     let response = send(test, path, "application/grpc", key, frame(request)).await;
     assert_eq!(response.status(), 200);
     let headers = response.headers().clone();
