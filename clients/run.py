@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the vendors' unmodified clients against a freshly started server.
 
-usage: clients/run.py [--binary PATH] [SUITE ...]     (suites: python26 grpc js sdk fuzz crash)
+usage: clients/run.py [--binary PATH] [SUITE ...]     (suites: python26 grpc js sdk runner fuzz crash)
 
 Needs only the standard library. Each client lives in an environment of its own, kept in the
 per-user cache under the hash of its pins, so that a second run installs nothing.
@@ -23,8 +23,8 @@ import harness  # noqa: E402  (the path is set just above)
 import photographs  # noqa: E402
 
 # Suite, and the folder whose pins it runs with.
-PYTHON_SUITES = {"python26": "python26", "grpc": "grpc", "sdk": "sdk", "fuzz": "fuzz", "crash": "grpc"}
-SUITES = ["python26", "grpc", "js", "sdk", "fuzz", "crash"]
+PYTHON_SUITES = {"python26": "python26", "grpc": "grpc", "sdk": "sdk", "runner": "runner", "fuzz": "fuzz", "crash": "grpc"}
+SUITES = ["python26", "grpc", "js", "sdk", "runner", "fuzz", "crash"]
 
 
 def environment(name):
@@ -84,7 +84,7 @@ def main():
             env = dict(os.environ, PYTHONPATH=str(HERE / "kit"), PYTHONDONTWRITEBYTECODE="1",
                        OCELLUS_BINARY=str(binary), OCELLUS_TEST_PHOTOS_URL=photos_url,
                        OCELLUS_TEST_PHOTOS=str(harness.photos_dir()), OCELLUS_TEST_EXPECTATIONS=photographs.as_json())
-            if suite == "crash":  # it starts, kills and restarts servers of its own
+            if suite in ("runner", "crash"):  # they start servers of their own
                 code = subprocess.run(argv, cwd=cwd, env=env).returncode
             else:
                 with harness.Server(binary) as server:

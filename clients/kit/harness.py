@@ -56,8 +56,9 @@ def free_port():
 class Server:
     """A server process on a data folder of its own; the folder survives `kill` and `start`."""
 
-    def __init__(self, binary, data_dir=None):
+    def __init__(self, binary, data_dir=None, settings=None):
         self.binary = str(binary)
+        self.settings = settings or {}  # by the names of the environment
         self.owned = data_dir is None
         self.data_dir = pathlib.Path(data_dir or tempfile.mkdtemp(prefix="ocellus-clients-"))
         self.port = free_port()
@@ -67,7 +68,7 @@ class Server:
         self.process = None
 
     def start(self, deadline_s=60):
-        env = dict(os.environ, OCELLUS__FETCH__ALLOW="127.0.0.1/32")
+        env = dict(os.environ, OCELLUS__FETCH__ALLOW="127.0.0.1/32", **self.settings)
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 [self.binary, "serve", "--data-dir", str(self.data_dir), "--listen", f"127.0.0.1:{self.port}",
