@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::blobs::Blobs;
-use crate::db::{Postgres, Sqlite, Tx};
+use crate::db::{Postgres, Sqlite, Tx, statistics};
 use crate::tables::job_parts::JobPart;
 use crate::tables::jobs::Job;
 use crate::{Error, Result, migrate};
@@ -85,6 +85,9 @@ impl Store {
         };
         let store = Store { database: Arc::new(database), blobs };
         store.alone(migrate::run).await?;
+        if matches!(&*store.database, Database::Sqlite(_)) {
+            store.alone(|tx| statistics::describe(tx)).await?;
+        }
         Ok(store)
     }
 
@@ -113,6 +116,19 @@ impl Store {
         match &*self.database {
             Database::Sqlite(sqlite) => sqlite.write(f).await,
             Database::Postgres(postgres) => postgres.write(f).await,
+        }
+    }
+
+    /// Runs `f`, which only adds to counts, and commits. The commit survives a killed process, but the last ones may be lost
+    /// with the power: what is counted with every call must not make every call wait for the disk. With several processes
+    /// rows must be added to in the order of their keys.
+    pub async fn count<F>(&self, f: F) -> Result<()>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<()> + Send + Sync + 'static,
+    {
+        match &*self.database {
+            Database::Sqlite(sqlite) => sqlite.count(f).await,
+            Database::Postgres(postgres) => postgres.count(f).await,
         }
     }
 

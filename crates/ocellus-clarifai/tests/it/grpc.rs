@@ -7,6 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use http_body_util::BodyExt;
 use ocellus_clarifai_proto::pb;
 use ocellus_core::testing::TestPlatform;
+use ocellus_core::usage::UsageConfig;
 use prost::Message;
 use tower::ServiceExt;
 
@@ -52,6 +53,29 @@ pub async fn call(test: &TestPlatform, path: &str, key: &str, request: &impl Mes
         message: bytes.get(5..).unwrap_or_default().to_vec(),
         grpc_status: trailers["grpc-status"].to_str().unwrap().to_owned(),
     }
+}
+
+#[tokio::test]
+async fn a_call_beyond_a_quota_says_over_grpc_too_when_to_come_back() {
+    let quotas = UsageConfig::read(&[], &[], &["calls 1/hour".to_owned()]).unwrap();
+    let test = TestPlatform::with(|platform| platform.usage = quotas).await;
+    let request = frame(&pb::ListConceptsRequest::default());
+    let path = "/clarifai.api.V2/ListConcepts";
+    let router = world::routed(&test);
+    let mut answers = Vec::new();
+    for _ in 0..2 {
+        let request = Request::post(path)
+            .header("content-type", "application/grpc")
+            .header("authorization", format!("Key {}", test.first.api_key))
+            .body(Body::from(request.clone()))
+            .unwrap();
+        let response = router.clone().oneshot(request).await.unwrap();
+        let retry_after = response.headers().get("retry-after").map(|v| v.to_str().unwrap().to_owned());
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let message = pb::MultiConceptResponse::decode(&body[5..]).unwrap();
+        answers.push((message.status.unwrap().code, retry_after));
+    }
+    assert_eq!(answers, [(10000, None), (11003, Some("3601".to_owned()))]);
 }
 
 #[tokio::test]
@@ -139,4 +163,70 @@ async fn a_concept_without_a_value_is_0_over_grpc_and_1_over_json() {
     let answer = call(&test, "/clarifai.api.V2/PostInputs", &test.first.api_key, &request).await;
     let made = pb::MultiInputResponse::decode(&answer.message[..]).unwrap();
     assert_eq!(made.inputs[0].data.as_ref().unwrap().concepts[0].value, 0.0);
+}
+
+#[tokio::test]
+async fn the_annotations_of_frames_come_as_a_stream() {
+    let test = TestPlatform::new().await;
+    let key = test.first.api_key.as_str();
+    let video = pb::Video { url: "http://127.0.0.1:1/clip.mp4".to_owned(), ..Default::default() };
+    let data = pb::Data { video: Some(video), ..Default::default() };
+    let input = pb::Input { id: "v".to_owned(), data: Some(data), ..Default::default() };
+    let request = pb::PostInputsRequest { inputs: vec![input], ..Default::default() };
+    call(&test, "/clarifai.api.V2/PostInputs", key, &request).await;
+    let annotation = |id: &str, number: u32, model: &str, value: f32| {
+        let concepts = vec![pb::Concept { id: "car".to_owned(), value, ..Default::default() }];
+        let info = pb::FrameInfo { number, time: u64::from(number) * 40, ..Default::default() };
+        let data = pb::Data { concepts, ..Default::default() };
+        let frame = pb::Frame { frame_info: Some(info), data: Some(data), ..Default::default() };
+        pb::Annotation {
+            id: id.to_owned(),
+            input_id: "v".to_owned(),
+            model_version_id: model.to_owned(),
+            data: Some(pb::Data { frames: vec![frame], ..Default::default() }),
+            ..Default::default()
+        }
+    };
+    // More frames than are read at once, and two annotations of the first.
+    let many = (2..=90).map(|n| annotation(&format!("n{n:02}"), n, "", 1.0));
+    let annotations = vec![annotation("a", 1, "", 1.0), annotation("b", 1, "m", 0.3)];
+    let request = pb::PostAnnotationsRequest {
+        annotations: annotations.into_iter().chain(many).collect(),
+        ..Default::default()
+    };
+    call(&test, "/clarifai.api.V2/PostAnnotations", key, &request).await;
+    let stream = async |request: pb::StreamAnnotationsRequest| {
+        let path = "/clarifai.api.V2/StreamAnnotations";
+        let response = send(&test, path, "application/grpc", key, frame(&request)).await;
+        let body = response.into_body().collect().await.unwrap();
+        assert_eq!(body.trailers().unwrap()["grpc-status"], "0");
+        let (mut rest, mut found) = (&body.to_bytes()[..], Vec::new());
+        while let Some((head, tail)) = rest.split_at_checked(5) {
+            let length = u32::from_be_bytes(head[1..].try_into().unwrap()) as usize;
+            found.push(pb::SingleStreamAnnotationResponse::decode(&tail[..length]).unwrap());
+            rest = &tail[length..];
+        }
+        found
+    };
+    let of = |id: &str| pb::StreamAnnotationsRequest { input_id: id.to_owned(), ..Default::default() };
+    let all = stream(of("v")).await;
+    assert_eq!(all.len(), 91);
+    let names: Vec<&str> = all.iter().filter_map(|one| Some(one.annotation.as_ref()?.id.as_str())).collect();
+    assert_eq!((&names[..3], names[90]), (&["a", "b", "n02"][..], "n90"));
+    let done: Vec<bool> = all.iter().take(3).map(|one| one.frame_fully_processed).collect();
+    assert_eq!(done, [false, true, true]);
+    assert_eq!(all[0].status.as_ref().unwrap().code, 10000);
+    let sure = stream(pb::StreamAnnotationsRequest { min_prediction_score: 0.5, max_frames: 1, ..of("v") }).await;
+    assert_eq!(sure.len(), 2, "the second says that the frame is complete");
+    assert!(sure[1].annotation.is_none() && sure[1].frame_fully_processed);
+    let few = stream(pb::StreamAnnotationsRequest { max_duration: 80, frame_time_start: 80, ..of("v") }).await;
+    assert_eq!(few.len(), 2);
+    for (request, code) in [
+        (of("none"), 11101),
+        (pb::StreamAnnotationsRequest { max_frames: 4_000, ..of("v") }, 11102),
+        (pb::StreamAnnotationsRequest { min_prediction_score: 2.0, ..of("v") }, 11102),
+    ] {
+        let found = stream(request).await;
+        assert_eq!((found.len(), found[0].status.as_ref().unwrap().code), (1, code));
+    }
 }

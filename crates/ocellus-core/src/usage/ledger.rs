@@ -7,8 +7,6 @@ use std::time::Duration;
 use ocellus_store::{Amount, Store, Used, UsedInHour};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Error, Result};
-
 /// The most counts in one transaction.
 const MAX_TOGETHER: usize = 1_024;
 /// How long what could not be written waits for company before it is tried again.
@@ -113,7 +111,7 @@ async fn write_all(store: Store, mut queue: mpsc::UnboundedReceiver<Entry>) {
     }
 }
 
-async fn write(store: &Store, batch: Batch, purge_before: Option<i64>) -> Result<()> {
+async fn write(store: &Store, batch: Batch, purge_before: Option<i64>) -> ocellus_store::Result<()> {
     let write = move |tx: &mut ocellus_store::Tx<'_>| {
         let days: Vec<_> = batch.days.iter().map(|(used, amount)| (used, *amount)).collect();
         let hours: Vec<_> = batch.hours.iter().map(|(used, n)| (used, *n)).collect();
@@ -122,7 +120,7 @@ async fn write(store: &Store, batch: Batch, purge_before: Option<i64>) -> Result
         if let Some(hour) = purge_before {
             tx.purge_usage_hours(hour)?;
         }
-        Ok::<_, Error>(())
+        Ok(())
     };
-    store.write(write).await
+    store.count(write).await
 }

@@ -56,10 +56,7 @@ impl Sqlite {
         let mut threads = Vec::new();
         let (writer, tasks) = sync_channel(MAX_WAITING);
         threads.push(spawn("store-writer", move || {
-            // Statistics for the planner, gathered where they are missing or far off.
-            drop(conn.execute_batch("PRAGMA optimize = 0x10002"));
-            write_all(&conn, &tasks);
-            drop(conn.execute_batch("PRAGMA optimize"));
+            write_all(&conn, &tasks, durability);
         })?);
         let (readers, tasks) = sync_channel(MAX_WAITING);
         let tasks = Arc::new(Mutex::new(tasks));
@@ -78,7 +75,7 @@ impl Sqlite {
         E: From<Error> + Send + 'static,
         T: Send + 'static,
     {
-        submit(self.readers.as_ref(), f).await
+        submit(self.readers.as_ref(), f, true).await
     }
 
     /// Runs `f` alone and commits.
@@ -88,7 +85,15 @@ impl Sqlite {
         E: From<Error> + Send + 'static,
         T: Send + 'static,
     {
-        submit(self.writer.as_ref(), f).await
+        submit(self.writer.as_ref(), f, true).await
+    }
+
+    /// Runs `f` and commits without waiting for the disk, unless it shares the commit of others who do.
+    pub(crate) async fn count<F>(&self, f: F) -> Result<()>
+    where
+        F: Fn(&mut Tx<'_>) -> Result<()> + Send + Sync + 'static,
+    {
+        submit(self.writer.as_ref(), f, false).await
     }
 }
 
@@ -123,17 +128,19 @@ fn open_writer(path: &Path, durability: Durability) -> rusqlite::Result<rusqlite
     let conn = rusqlite::Connection::open_with_flags(path, flags)?;
     conn.busy_timeout(BUSY_TIMEOUT)?;
     conn.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;
-    let synchronous = match durability {
-        Durability::Full => "FULL",
-        Durability::Normal => "NORMAL",
-    };
-    conn.execute_batch(&format!(
-        "PRAGMA synchronous = {synchronous}; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;"
-    ))?;
+    set_durability(&conn, durability)?;
+    conn.execute_batch("PRAGMA temp_store = MEMORY; PRAGMA cache_size = -16000;")?;
     // Without a limit the log keeps the size of the largest transaction ever.
     conn.query_row("PRAGMA journal_size_limit = 67108864", [], |_| Ok(()))?;
     conn.set_prepared_statement_cache_capacity(N_STATEMENTS);
     Ok(conn)
+}
+
+fn set_durability(conn: &rusqlite::Connection, durability: Durability) -> rusqlite::Result<()> {
+    conn.execute_batch(match durability {
+        Durability::Full => "PRAGMA synchronous = FULL",
+        Durability::Normal => "PRAGMA synchronous = NORMAL",
+    })
 }
 
 fn open_reader(path: &Path) -> rusqlite::Result<rusqlite::Connection> {
@@ -149,6 +156,8 @@ fn open_reader(path: &Path) -> rusqlite::Result<rusqlite::Connection> {
 trait Task: Send {
     /// Whether anybody still waits for the answer.
     fn wanted(&self) -> bool;
+    /// Whether its commit must survive all that commits here survive.
+    fn lasting(&self) -> bool;
     /// Runs the closure inside the open transaction; false when its changes are to be undone.
     fn run(&mut self, conn: &rusqlite::Connection) -> bool;
     /// Answers, after the transaction has ended.
@@ -161,6 +170,7 @@ type Outcome<T, E> = std::thread::Result<Result<T, E>>;
 struct Closure<T, E, F> {
     f: F,
     outcome: Option<Outcome<T, E>>,
+    lasting: bool,
     reply: oneshot::Sender<Outcome<T, E>>,
 }
 
@@ -172,6 +182,10 @@ where
 {
     fn wanted(&self) -> bool {
         !self.reply.is_closed()
+    }
+
+    fn lasting(&self) -> bool {
+        self.lasting
     }
 
     fn run(&mut self, conn: &rusqlite::Connection) -> bool {
@@ -194,14 +208,14 @@ where
     }
 }
 
-async fn submit<T, E, F>(lane: Option<&SyncSender<Box<dyn Task>>>, f: F) -> Result<T, E>
+async fn submit<T, E, F>(lane: Option<&SyncSender<Box<dyn Task>>>, f: F, lasting: bool) -> Result<T, E>
 where
     F: Fn(&mut Tx<'_>) -> Result<T, E> + Send + Sync + 'static,
     E: From<Error> + Send + 'static,
     T: Send + 'static,
 {
     let (reply, answer) = oneshot::channel();
-    let task = Box::new(Closure { f, outcome: None, reply });
+    let task = Box::new(Closure { f, outcome: None, lasting, reply });
     let sent = match lane {
         Some(lane) => lane.try_send(task),
         None => return Err(Error::Down("the store is closed".to_owned()).into()),
@@ -238,16 +252,28 @@ fn read_all(conn: &rusqlite::Connection, tasks: &Mutex<Receiver<Box<dyn Task>>>)
     }
 }
 
-fn write_all(conn: &rusqlite::Connection, tasks: &Receiver<Box<dyn Task>>) {
-    while let Ok(first) = tasks.recv() {
+fn write_all(conn: &rusqlite::Connection, tasks: &Receiver<Box<dyn Task>>, durability: Durability) {
+    // What came too late for a commit that does not last.
+    let mut held = None;
+    let mut current = durability;
+    while let Some(first) = held.take().or_else(|| tasks.recv().ok()) {
+        let lasting = first.lasting();
+        let wanted = if lasting { durability } else { Durability::Normal };
+        // Cannot be changed inside a transaction.
+        let ready = if wanted == current { Ok(()) } else { set_durability(conn, wanted) };
         let mut tried = Vec::new();
-        let ended = control(conn, "BEGIN IMMEDIATE").and_then(|()| {
+        let begun = ready.map_err(|e| to_failure(e).error).and_then(|()| {
+            current = wanted;
+            control(conn, "BEGIN IMMEDIATE")
+        });
+        let ended = begun.and_then(|()| {
             let mut next = Some(first);
             while let Some(mut task) = next {
                 let ran = if task.wanted() { write_one(conn, task.as_mut()) } else { Ok(()) };
                 tried.push(task);
                 ran?;
                 next = if tried.len() < MAX_SHARING { tasks.try_recv().ok() } else { None };
+                held = next.take_if(|task| task.lasting() && !lasting);
             }
             control(conn, "COMMIT")
         });

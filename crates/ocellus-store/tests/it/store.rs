@@ -1,7 +1,7 @@
 //! Opening, transactions, and values that a database might change.
 
 use ocellus_store::testing::TestStore;
-use ocellus_store::{Account, Durability, Error, Key, Store, StoreConfig};
+use ocellus_store::{Account, Amount, Durability, Error, Key, Store, StoreConfig, Used};
 
 use crate::input;
 
@@ -223,5 +223,47 @@ async fn keys_are_found_by_hash_changed_and_revoked_by_their_owner_only() {
             Ok::<_, Error>(())
         });
         checks.await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn counts_and_other_writes_at_the_same_time_all_arrive() {
+    const N_WRITERS: i64 = 16;
+    const N_EACH: i64 = 25;
+    for db in TestStore::all().await {
+        // As an operator runs it, so that commits of both kinds take turns.
+        let config = StoreConfig { durability: Durability::Full, ..db.config.clone() };
+        let store = Store::open(&config).await.unwrap();
+        let used = Used {
+            account_id: "a".to_owned(),
+            day: 1,
+            operation: "Call".to_owned(),
+            app_owner_id: String::new(),
+            app_id: String::new(),
+            key_id: "k".to_owned(),
+            model_id: String::new(),
+            kind: "other".to_owned(),
+        };
+        let mut writers = Vec::new();
+        for writer in 0..N_WRITERS {
+            let (store, used) = (store.clone(), used.clone());
+            writers.push(tokio::spawn(async move {
+                for i in 0..N_EACH {
+                    let used = used.clone();
+                    let amount = Amount { n_calls: 1, n_operations: 3 };
+                    store.count(move |tx| tx.add_usage(&[(&used, amount)])).await.unwrap();
+                    let name = format!("{writer}-{i}");
+                    let write = move |tx: &mut ocellus_store::Tx<'_>| tx.count_try(&name, 0, 1).map(|_| ());
+                    store.write(write).await.unwrap();
+                }
+            }));
+        }
+        for writer in writers {
+            writer.await.unwrap();
+        }
+        let expected = Amount { n_calls: N_WRITERS * N_EACH, n_operations: 3 * N_WRITERS * N_EACH };
+        assert_eq!(store.read(|tx| tx.usage("a", 0, 2)).await.unwrap(), [(used, expected)], "{}", db.name);
+        let n_tries = store.write(|tx| tx.purge_throttles(2)).await.unwrap();
+        assert_eq!(n_tries as i64, N_WRITERS * N_EACH);
     }
 }

@@ -40,6 +40,7 @@ pub struct Config {
     pub mail: Mail,
     pub fetch: Fetch,
     pub decode: Decode,
+    pub video: Video,
     pub log: Log,
 }
 
@@ -216,6 +217,17 @@ pub struct Decode {
     pub max_alloc_bytes: u64,
 }
 
+/// The programs that read videos; see `ocellus_core::video::VideoConfig`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Video {
+    pub ffmpeg: PathBuf,
+    pub ffprobe: PathBuf,
+    pub wait_s: u64,
+    pub cpu_s: u64,
+    pub memory_bytes: u64,
+}
+
 /// Logging.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -288,6 +300,10 @@ fn check(config: &Config) -> anyhow::Result<()> {
             bail!("{key} must be 1 or more");
         }
     }
+    let video = &config.video;
+    if video.wait_s == 0 || video.cpu_s == 0 || video.memory_bytes < 64 << 20 {
+        bail!("video.wait_s and video.cpu_s must be 1 or more, and video.memory_bytes 67108864 or more");
+    }
     if config.jobs.lease_s < 5 {
         bail!("jobs.lease_s must be 5 or more, or busy workers lose their work");
     }
@@ -301,6 +317,7 @@ fn check(config: &Config) -> anyhow::Result<()> {
     if config.mail.user.is_empty() != config.mail.password.is_empty() {
         bail!("mail.user and mail.password must be set together");
     }
+    config.usage_config()?;
     if config.tls.cert.is_empty() != config.tls.key.is_empty() {
         bail!("tls.cert and tls.key must be set together");
     }

@@ -12,6 +12,7 @@ use ocellus_core::mail::{Mailer, SmtpConfig, SmtpSecurity};
 use ocellus_core::runners::RunnersConfig;
 use ocellus_core::usage::UsageConfig;
 use ocellus_core::users::AccountsConfig;
+use ocellus_core::video::VideoConfig;
 use ocellus_core::{Clock, Ids, JobsConfig, PlatformConfig};
 use ocellus_store::StoreConfig;
 use toml::{Table, Value};
@@ -36,7 +37,13 @@ impl Config {
                 max_pixels: self.decode.max_pixels,
                 max_alloc_bytes: self.decode.max_alloc_bytes,
             },
-            video: Default::default(),
+            video: VideoConfig {
+                ffmpeg: self.video.ffmpeg.clone(),
+                ffprobe: self.video.ffprobe.clone(),
+                wait_s: self.video.wait_s,
+                cpu_s: self.video.cpu_s,
+                memory_bytes: self.video.memory_bytes,
+            },
             indexes: IndexConfig {
                 memory_bytes: self.indexes.memory_bytes,
                 ann_above: self.indexes.ann_above,
@@ -165,9 +172,11 @@ impl Config {
         Ok(Mailer::smtp(&smtp)?)
     }
 
-    fn usage_config(&self) -> anyhow::Result<UsageConfig> {
+    /// Plans, prices and quotas.
+    pub(super) fn usage_config(&self) -> anyhow::Result<UsageConfig> {
         let Usage { plans, prices, quotas } = &self.usage;
-        UsageConfig::read(plans, prices, quotas).map_err(|error| anyhow!("a setting of [usage] is wrong: {error}"))
+        UsageConfig::read(plans, prices, quotas)
+            .map_err(|error| anyhow!("a setting of [usage] is wrong: {error}"))
     }
 
     fn fetch_config(&self) -> FetchConfig {

@@ -31,7 +31,9 @@ fn read_file(key: &str, value: &mut String, file: &str) -> anyhow::Result<()> {
 /// The value as TOML with what nobody should read replaced by stars.
 pub(super) fn masked(key: &str, value: &Value) -> String {
     let shown = match (key, value) {
-        ("blobs.secret_key" | "mail.password", Value::String(secret)) if !secret.is_empty() => Value::from("********"),
+        ("blobs.secret_key" | "mail.password", Value::String(secret)) if !secret.is_empty() => {
+            Value::from("********")
+        }
         ("usage.plans", Value::Array(plans)) => {
             let mask = |plan: &Value| Value::from(mask_code(plan.as_str().unwrap_or_default()));
             Value::Array(plans.iter().map(mask).collect())

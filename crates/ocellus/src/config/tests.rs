@@ -63,6 +63,7 @@ fn mistakes_name_the_setting_and_where_it_stands() {
         (file("[log]\nformat = \"xml\""), "`log.format` from f.toml: unknown variant `xml`"),
         (file("not toml"), "f.toml is not valid TOML"),
         (file("[jobs]\nlease_s = 1"), "jobs.lease_s must be 5 or more"),
+        (file("[video]\nmemory_bytes = 1"), "video.memory_bytes 67108864 or more"),
         (file("[tls]\ncert = \"c.pem\""), "tls.cert and tls.key must be set together"),
         (
             given(None, &[("OCELLUS__ENGINE__QUEUE_LEN", "lots")], &[]),
@@ -72,6 +73,10 @@ fn mistakes_name_the_setting_and_where_it_stands() {
         (
             given(None, &[], &[("tls.self_signed", "maybe")]),
             "`tls.self_signed` from a flag cannot be `maybe`",
+        ),
+        (
+            given(None, &[("OCELLUS__USAGE__QUOTAS", "calls 5/day, predict 5/year")], &[]),
+            "`predict 5/year`: `year` is none of second, minute, hour, day and month",
         ),
     ];
     for (result, expected) in cases {
@@ -97,10 +102,12 @@ fn passwords_are_masked_wherever_they_stand() {
         ("blobs.secret_key", "hush"),
         ("mail.user", "sender"),
         ("mail.password", "sesame"),
+        ("usage.plans", "basic, pro abracadabra"),
         ("log.level", "warn"),
     ];
     let shown = document::effective(&given(None, &[], &flags).unwrap());
     assert!(!shown.contains("pw@") && !shown.contains("hush") && !shown.contains("sesame"), "{shown}");
+    assert!(shown.contains("plans = [\"basic\", \"pro ********\"]"), "{shown}");
     assert!(shown.contains("level = \"warn\"  # from a flag"), "{shown}");
     assert!(shown.parse::<toml::Table>().is_ok(), "{shown}");
 }
