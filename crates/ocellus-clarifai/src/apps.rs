@@ -75,6 +75,20 @@ pub async fn patch_app(cx: Cx, req: PatchAppRequest) -> Result<SingleAppResponse
     Ok(SingleAppResponse { status: status::success(), app: Some(app) })
 }
 
+/// Like [`patch_apps`] for the one app that the path names.
+pub async fn patch_apps_details(cx: Cx, req: PatchAppsDetailsRequest) -> Result<MultiAppResponse> {
+    req.apps.iter().try_for_each(check_private)?;
+    let id = req.user_app_id.clone().unwrap_or_default().app_id;
+    if req.apps.is_empty() || req.apps.iter().any(|app| !app.id.is_empty() && app.id != id) {
+        return Err(Error::invalid("apps", "must hold the app of the path"));
+    }
+    let account = cx.account(req.user_app_id).await?;
+    let action = paging::action(&req.action, PatchAction::Overwrite)?;
+    let patches = req.apps.into_iter().map(|app| AppPatch { id: id.clone(), ..patch(app) }).collect();
+    let changed = apps::patch(&account, patches, action).await?;
+    Ok(many(&changed))
+}
+
 pub async fn post_apps_searches(cx: Cx, req: PostAppsSearchesRequest) -> Result<MultiAppResponse> {
     let account = cx.account(req.user_app_id).await?;
     let query = req.app_query.unwrap_or_default();
