@@ -265,10 +265,14 @@ fn patch(mut model: Model, action: PatchAction) -> Result<ModelPatch> {
     })
 }
 
-/// The settings that are given: a setting of yes or no always is, since protobuf cannot tell no from absent.
+/// The settings that are given. Zero and no mean "leave alone" to a merge, since protobuf cannot tell them from absent;
+/// an overwrite puts every setting back that it does not give.
 fn config_fields(wire: OutputConfig) -> JsonMap {
-    let (exclusive, closed) = (wire.concepts_mutually_exclusive, wire.closed_environment);
-    let fails = wire.fail_on_missing_positive_examples;
+    let switches = [
+        ("concepts_mutually_exclusive", wire.concepts_mutually_exclusive),
+        ("closed_environment", wire.closed_environment),
+        ("fail_on_missing_positive_examples", wire.fail_on_missing_positive_examples),
+    ];
     let (_, mut fields) = Fields::default()
         .text("existing_model_id", wire.existing_model_id)
         .text("embed_model_version_id", wire.embed_model_version_id)
@@ -289,9 +293,7 @@ fn config_fields(wire: OutputConfig) -> JsonMap {
     if wire.min_value != 0.0 {
         fields.insert("min_value".to_owned(), wire.min_value.into());
     }
-    fields.insert("concepts_mutually_exclusive".to_owned(), exclusive.into());
-    fields.insert("closed_environment".to_owned(), closed.into());
-    fields.insert("fail_on_missing_positive_examples".to_owned(), fails.into());
+    fields.extend(switches.into_iter().filter(|(_, on)| *on).map(|(name, on)| (name.to_owned(), on.into())));
     fields
 }
 
