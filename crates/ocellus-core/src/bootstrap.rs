@@ -58,7 +58,7 @@ impl Platform {
         let made = self
             .store()
             .write(move |tx| {
-                if !tx.accounts()?.is_empty() {
+                if tx.has_accounts()? {
                     return Ok::<_, Error>(false);
                 }
                 for account in [&owner, &public] {

@@ -41,6 +41,11 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 10, name: "models", sql: include_str!("../migrations/0010_models.sql") },
     Migration { version: 11, name: "input jobs", sql: include_str!("../migrations/0011_input_jobs.sql") },
     Migration { version: 12, name: "runners", sql: include_str!("../migrations/0012_runners.sql") },
+    Migration {
+        version: 13,
+        name: "export chunks",
+        sql: include_str!("../migrations/0013_export_chunks.sql"),
+    },
 ];
 
 /// Applies the migrations that the database lacks, all in one transaction.
@@ -87,8 +92,7 @@ fn apply(tx: &Tx<'_>, migrations: &[Migration]) -> Result<()> {
     Ok(())
 }
 
-/// Names of the tables that the migrations make, for the test kit.
-#[cfg(any(test, feature = "testing"))]
+/// Names of the tables that the migrations make.
 pub(crate) fn tables() -> std::collections::BTreeSet<&'static str> {
     let statements = MIGRATIONS.iter().flat_map(|migration| migration.sql.lines());
     statements

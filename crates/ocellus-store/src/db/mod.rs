@@ -4,6 +4,7 @@
 mod postgres;
 mod row;
 mod sqlite;
+pub(crate) mod statistics;
 
 use std::cell::Cell;
 

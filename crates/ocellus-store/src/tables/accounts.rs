@@ -65,6 +65,12 @@ impl Tx<'_> {
         self.select_one("accounts", &sql, &[uuid.into()], from_row)
     }
 
+    /// Whether there is any account.
+    pub fn has_accounts(&self) -> Result<bool> {
+        let sql = "SELECT id FROM accounts LIMIT 1";
+        Ok(self.select_one("accounts", sql, &[], |row| row.text())?.is_some())
+    }
+
     /// All accounts, oldest first.
     pub fn accounts(&self) -> Result<Vec<Account>> {
         let sql = format!("SELECT {COLUMNS} FROM accounts ORDER BY created_at_us, id");

@@ -126,7 +126,7 @@ async fn get_livez() -> &'static str {
 
 /// Ready when requests can be answered: database, inference runtime and weights are all there.
 async fn get_readyz(State(pages): State<Pages>) -> (StatusCode, Json<Value>) {
-    let database = pages.platform.store().read(|tx| Ok::<_, Error>(tx.accounts()?.len())).await.is_ok();
+    let database = pages.platform.store().read(|tx| Ok::<_, Error>(tx.has_accounts()?)).await.is_ok();
     let (platform, runtime) = (pages.platform.clone(), pages.runtime.clone());
     let files = tokio::task::spawn_blocking(move || {
         let models = platform.catalog().list().iter();
