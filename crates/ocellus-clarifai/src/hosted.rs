@@ -9,7 +9,9 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::response::Response;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
+use http::header::{
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH,
+};
 use http::{HeaderMap, StatusCode as Http};
 use ocellus_core::ids::hash_secret;
 use ocellus_core::inputs::{self, Input, Rendition};
@@ -19,6 +21,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::auth;
 use crate::error::WireError;
 use crate::pb::HostedUrl;
+use crate::ranges::{self, Wanted};
 use crate::rpc::Cx;
 use crate::service::Api;
 
@@ -28,6 +31,11 @@ const ORIGINAL: &str = "orig";
 const SMALL: &str = "small";
 const TINY: &str = "tiny";
 const LARGE: &str = "large";
+/// A video in fragments, and the list of them that players read first.
+const FRAGMENTS: &str = "fragments";
+const MANIFEST: &str = "manifest";
+/// Players tell what they get by the end of its address.
+const ENDINGS: [&str; 2] = [".m3u8", ".mp4"];
 
 /// Where the copy of an input is served: `{prefix}/{size}/{suffix}`.
 pub fn address(cx: &Cx, app: &AppCtx, input: &Input) -> Option<HostedUrl> {
@@ -44,7 +52,13 @@ pub fn thumbnail(cx: &Cx, app: &AppCtx, input: &Input) -> Option<HostedUrl> {
     Some(HostedUrl { sizes, ..address(cx, app, input)? })
 }
 
-/// The same, given the uid, owner and id of the app, and the id of the input and the hash of its bytes.
+/// Where players find the list of a video's fragments.
+pub fn manifest_url(cx: &Cx, app: &AppCtx, input: &Input) -> Option<String> {
+    let address = address(cx, app, input)?;
+    Some(format!("{}/{MANIFEST}/{}.m3u8", address.prefix, address.suffix))
+}
+
+/// The address of a copy, given the uid, owner and id of the app, and the id of the input and the hash of its bytes.
 pub fn address_of(
     base_url: &str,
     (app_uid, user_id, app_id): (&str, &str, &str),
@@ -81,15 +95,12 @@ pub async fn image(
     Path([size, user_id, app_id, input_id, given]): Path<[String; 5]>,
     headers: HeaderMap,
 ) -> Response {
-    let wanted = Wanted { size, user_id, app_id, input_id, signature: given };
-    match find(&api, &wanted, &headers).await {
+    let address = Address { size, user_id, app_id, input_id, signature: given };
+    match find(&api, &address, &headers).await {
         Ok(found) if headers.get(IF_NONE_MATCH) == Some(&found.etag) => {
             found.answer(Http::NOT_MODIFIED, Body::empty())
         }
-        Ok(mut found) => {
-            let body = Body::from(std::mem::take(&mut found.bytes));
-            found.answer(Http::OK, body)
-        }
+        Ok(found) => found.answer_part(&headers),
         Err(error) => {
             error.log();
             let mut response = Response::new(Body::from(error.message.clone()));
@@ -99,7 +110,7 @@ pub async fn image(
     }
 }
 
-struct Wanted {
+struct Address {
     size: String,
     user_id: String,
     app_id: String,
@@ -114,6 +125,27 @@ struct Found {
 }
 
 impl Found {
+    /// As much of the file as the request wants.
+    fn answer_part(self, headers: &HeaderMap) -> Response {
+        let n_bytes = self.bytes.len();
+        let (status, range, bytes) = match ranges::wanted(headers, n_bytes, &self.etag) {
+            Wanted::All => (Http::OK, None, self.bytes.clone()),
+            Wanted::Part(first, last) => {
+                let (range, part) = ranges::cut(&self.bytes, first, last);
+                (Http::PARTIAL_CONTENT, Some(range), part)
+            }
+            Wanted::Nothing => {
+                (Http::RANGE_NOT_SATISFIABLE, Some(format!("bytes */{n_bytes}")), bytes::Bytes::new())
+            }
+        };
+        let mut response = self.answer(status, Body::from(bytes));
+        response.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+        if let Some(range) = range.and_then(|range| HeaderValue::from_str(&range).ok()) {
+            response.headers_mut().insert(CONTENT_RANGE, range);
+        }
+        response
+    }
+
     fn answer(self, status: Http, body: Body) -> Response {
         let mut response = Response::new(body);
         *response.status_mut() = status;
@@ -128,30 +160,53 @@ impl Found {
     }
 }
 
-async fn find(api: &Api, wanted: &Wanted, headers: &HeaderMap) -> Result<Found> {
+async fn find(api: &Api, wanted: &Address, headers: &HeaderMap) -> Result<Found> {
     let missing = || Error::not_found(Resource::Image(wanted.input_id.clone()));
     let rendition = match wanted.size.as_str() {
-        ORIGINAL => Rendition::Original,
-        TINY => Rendition::Tiny,
-        SMALL => Rendition::Thumbnail,
-        LARGE => Rendition::Large,
+        ORIGINAL => Some(Rendition::Original),
+        TINY => Some(Rendition::Tiny),
+        SMALL => Some(Rendition::Thumbnail),
+        LARGE => Some(Rendition::Large),
+        FRAGMENTS | MANIFEST => None,
         _ => return Err(missing()),
     };
     let app = open(api, wanted, headers).await.map_err(|_| missing())?;
     let input = inputs::get(&app, &wanted.input_id).await.map_err(|_| missing())?;
-    let hash = input.hosted.ok_or_else(missing)?.hash;
-    let signed = wanted.signature == signature(app.uid(), &wanted.input_id, &hash);
+    let hash = input.hosted.as_ref().ok_or_else(missing)?.hash.clone();
+    let right = signature(app.uid(), &wanted.input_id, &hash);
+    let given = ENDINGS.iter().find_map(|ending| wanted.signature.strip_suffix(ending));
+    let signed = given.unwrap_or(&wanted.signature) == right;
     if !signed && auth::secret(headers).is_err() {
         return Err(missing());
     }
-    let (bytes, mime) = inputs::image(&app, &wanted.input_id, rendition).await?;
+    let (bytes, mime) = match rendition {
+        Some(rendition) => inputs::image(&app, &wanted.input_id, rendition).await?,
+        None => of_video(&app, &input, wanted, &right).await?,
+    };
     let etag = HeaderValue::from_str(&format!("\"{hash}-{}\"", wanted.size)).map_err(Error::internal)?;
     Ok(Found { bytes, mime, etag })
 }
 
+/// The fragments of a video, or their list.
+async fn of_video(
+    app: &AppCtx,
+    input: &Input,
+    wanted: &Address,
+    signature: &str,
+) -> Result<(bytes::Bytes, String)> {
+    if wanted.size == FRAGMENTS {
+        return Ok((inputs::video_fragments(app, input).await?, "video/mp4".to_owned()));
+    }
+    let ids = [&wanted.user_id, &wanted.app_id, &wanted.input_id].map(|id| segment(id)).join("/");
+    // Relative to the list, which may be reached through a proxy under another address.
+    let fragments = format!("../../../../{FRAGMENTS}/{ids}/{signature}.mp4");
+    let list = inputs::video_manifest(app, input, &fragments).await?;
+    Ok((list.into(), "application/vnd.apple.mpegurl".to_owned()))
+}
+
 /// Opens the app for the caller's key, or, without one, for looking at the signature only: nothing
 /// is answered from it before the signature has been checked.
-async fn open(api: &Api, wanted: &Wanted, headers: &HeaderMap) -> Result<AppCtx> {
+async fn open(api: &Api, wanted: &Address, headers: &HeaderMap) -> Result<AppCtx> {
     let caller = match auth::secret(headers) {
         Ok(secret) => api.platform.authenticate(&secret).await?,
         Err(_) => Caller {

@@ -148,6 +148,7 @@ rpcs! {
     StreamInputs(StreamInputsRequest) -> MultiInputResponse = inputs::stream_inputs;
     GetInput(GetInputRequest) -> SingleInputResponse = inputs::get_input;
     ListInputs(ListInputsRequest) -> MultiInputResponse = inputs::list_inputs;
+    GetInputVideoManifest(GetVideoManifestRequest) -> GetVideoManifestResponse = video_manifests::get_input_video_manifest;
     PostInputs(PostInputsRequest) -> MultiInputResponse = inputs::post_inputs;
     PatchInputs(PatchInputsRequest) -> MultiInputResponse = inputs::patch_inputs;
     DeleteInput(DeleteInputRequest) -> BaseResponse = inputs::delete_input;
@@ -315,6 +316,10 @@ rpcs! {
     PostAppDuplications(PostAppDuplicationsRequest) -> MultiAppDuplicationsResponse = duplications::post_app_duplications;
     ListAppDuplications(ListAppDuplicationsRequest) -> MultiAppDuplicationsResponse = duplications::list_app_duplications;
     GetAppDuplication(GetAppDuplicationRequest) -> SingleAppDuplicationResponse = duplications::get_app_duplication;
+    PostAnnotationSearchMetrics(PostAnnotationSearchMetricsRequest) -> MultiAnnotationSearchMetricsResponse = annotation_metrics::post_annotation_search_metrics;
+    GetAnnotationSearchMetrics(GetAnnotationSearchMetricsRequest) -> MultiAnnotationSearchMetricsResponse = annotation_metrics::get_annotation_search_metrics;
+    ListAnnotationSearchMetrics(ListAnnotationSearchMetricsRequest) -> MultiAnnotationSearchMetricsResponse = annotation_metrics::list_annotation_search_metrics;
+    DeleteAnnotationSearchMetrics(DeleteAnnotationSearchMetricsRequest) -> BaseResponse = annotation_metrics::delete_annotation_search_metrics;
     PostCollectors(PostCollectorsRequest) -> MultiCollectorResponse = collectors::post_collectors;
     GetCollector(GetCollectorRequest) -> SingleCollectorResponse = collectors::get_collector;
     ListCollectors(ListCollectorsRequest) -> MultiCollectorResponse = collectors::list_collectors;

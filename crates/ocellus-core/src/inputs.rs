@@ -7,6 +7,7 @@ mod hosted;
 mod ids;
 pub(crate) mod labels;
 mod list;
+mod manifest;
 mod parts;
 pub(crate) mod patch;
 mod rows;
@@ -18,6 +19,7 @@ pub use delete::{delete, delete_all};
 pub(crate) use hosted::TEXT;
 pub use hosted::image;
 pub use list::{count, get, get_many, get_many_in, list, stream, stream_by};
+pub use manifest::{prepare_manifest, video_fragments, video_manifest};
 pub use patch::patch;
 pub(crate) use rows::{STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY, load};
 

@@ -1,6 +1,7 @@
 //! Moving pictures, looked at frame by frame through the system's ffmpeg: a child process with bounded time and memory.
 
 mod child;
+pub(crate) mod fragments;
 mod frames;
 #[cfg(test)]
 mod tests;

@@ -86,6 +86,7 @@ scenarios! {
     add_jobs = "55-add-jobs.txt";
     input_streams_and_parts = "56-input-streams-and-parts.txt";
     input_samples = "57-input-samples.txt";
+    video_manifests = "58-video-manifests.txt";
     signing_up_and_in = "60-signing-up-and-in.txt";
     users = "61-users.txt";
     my_scopes = "62-my-scopes.txt";
@@ -111,6 +112,13 @@ scenarios! {
     runners_what_goes_wrong = "86-runners-what-goes-wrong.txt";
     work_for_runners = "87-work-for-runners.txt";
     runners_of_others = "88-runners-of-others.txt";
+    annotation_search_metrics = "90-annotation-search-metrics.txt";
+    dataset_versions_of_annotation_filters = "91-dataset-versions-of-annotation-filters.txt";
+    without_the_scope = "94-without-the-scope.txt";
+    in_an_app_of_another_account = "95-in-an-app-of-another-account.txt";
+    what_is_not_there = "96-what-is-not-there.txt";
+    requests_that_make_no_sense = "97-requests-that-make-no-sense.txt";
+    seldom_used_reads_and_changes = "98-seldom-used-reads-and-changes.txt";
 }
 
 #[test]

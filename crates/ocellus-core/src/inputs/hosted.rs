@@ -50,7 +50,7 @@ pub async fn image(app: &AppCtx, id: &str, rendition: Rendition) -> Result<(Byte
 /// The media type of words.
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 
-async fn blob(app: &AppCtx, hash: &str) -> Result<Option<Bytes>> {
+pub(super) async fn blob(app: &AppCtx, hash: &str) -> Result<Option<Bytes>> {
     Ok(app.platform().store().blobs().get(hash).await?)
 }
 
@@ -60,11 +60,7 @@ async fn made(app: &AppCtx, input: &Input, hosted: &Hosted, size: (&'static str,
     // Nothing is made from bytes that have not been looked at yet, nor from a video but of its first frame.
     let thumb = hosted.thumb.clone().ok_or_else(missing)?;
     let source = if input.kind == MediaKind::Video { thumb } else { hosted.hash.clone() };
-    let (uid, id, from) = (app.uid().to_owned(), input.id.clone(), source.clone());
-    let kept = move |tx: &mut store::Tx<'_>| Ok::<_, Error>(tx.rendition_blob(&uid, &id, size.0, &from)?);
-    if let Some(hash) = app.platform().store().read(kept).await?
-        && let Some(bytes) = blob(app, &hash).await?
-    {
+    if let Some(bytes) = kept(app, input, (size.0, &source)).await? {
         return Ok(bytes);
     }
     let bytes = blob(app, &source).await?.ok_or_else(missing)?;
@@ -78,8 +74,27 @@ async fn made(app: &AppCtx, input: &Input, hosted: &Hosted, size: (&'static str,
     Ok(bytes)
 }
 
-/// Keeps a picture, unless the input has gone or changed meanwhile.
-async fn keep(app: &AppCtx, input: &Input, (size, source): (&str, String), bytes: Bytes) -> Result<()> {
+/// What was made of these bytes before and kept under this name.
+pub(super) async fn kept(
+    app: &AppCtx,
+    input: &Input,
+    (size, source): (&'static str, &str),
+) -> Result<Option<Bytes>> {
+    let (uid, id, from) = (app.uid().to_owned(), input.id.clone(), source.to_owned());
+    let find = move |tx: &mut store::Tx<'_>| Ok::<_, Error>(tx.rendition_blob(&uid, &id, size, &from)?);
+    match app.platform().store().read(find).await? {
+        Some(hash) => blob(app, &hash).await,
+        None => Ok(None),
+    }
+}
+
+/// Keeps what was made, unless the input has gone or changed meanwhile.
+pub(super) async fn keep(
+    app: &AppCtx,
+    input: &Input,
+    (size, source): (&str, String),
+    bytes: Bytes,
+) -> Result<()> {
     let platform = app.platform();
     // Held until the row that refers to the new blob is written.
     let held = platform.blob_gate().read().await;

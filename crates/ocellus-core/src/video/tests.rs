@@ -95,3 +95,46 @@ fn spans_from_a_tenth_of_a_second_to_a_minute_are_accepted() {
         assert_eq!(Sampling { sample_ms, midpoint: true }.check().is_ok(), good, "{sample_ms}");
     }
 }
+
+/// How many pictures ffprobe finds in a file, or behind a playlist.
+fn n_pictures(file: &std::path::Path) -> usize {
+    let mut ffprobe = Command::new("ffprobe");
+    ffprobe.args(["-v", "error", "-allowed_extensions", "ALL", "-select_streams", "v:0", "-count_frames"]);
+    ffprobe.args(["-show_entries", "stream=nb_read_frames", "-of", "csv=p=0"]);
+    let output = ffprobe.arg(file).output().expect("make test installs ffmpeg");
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    let first = text.lines().find_map(|line| line.trim().trim_matches(',').parse().ok());
+    first.unwrap_or_else(|| panic!("{text}{}", String::from_utf8_lossy(&output.stderr)))
+}
+
+#[tokio::test]
+async fn a_video_is_cut_into_fragments_each_of_which_can_be_shown_with_the_head_alone() {
+    let config = VideoConfig::default();
+    let folder = tempfile::tempdir().unwrap();
+    for extension in ["mp4", "mkv"] {
+        let made = fragments::fragment(&config, colours(extension, &["red", "lime", "blue"])).await.unwrap();
+        let places = fragments::places(&made).unwrap();
+        assert!(!places.fragments.is_empty());
+        let head = &made[..usize::try_from(places.head_bytes).unwrap()];
+        let (mut end, mut n_in_all, mut begin_s) = (places.head_bytes, 0, -1.0);
+        for (idx, fragment) in places.fragments.iter().enumerate() {
+            assert_eq!(fragment.start, end, "nothing lies between the fragments");
+            assert!(fragment.begin_s > begin_s);
+            (end, begin_s) = (fragment.start + fragment.n_bytes, fragment.begin_s);
+            let (from, to) = (usize::try_from(fragment.start).unwrap(), usize::try_from(end).unwrap());
+            let file = folder.path().join(format!("{extension}-{idx}.mp4"));
+            std::fs::write(&file, [head, &made[from..to]].concat()).unwrap();
+            n_in_all += n_pictures(&file);
+        }
+        assert_eq!((n_in_all, places.fragments[0].begin_s), (30, 0.0), "{extension}");
+        assert!(begin_s < 3.0);
+    }
+    assert_eq!(fragments::places(b"no video"), None);
+    assert_eq!(fragments::places(&colours("mp4", &["red"])), None);
+}
+
+#[tokio::test]
+async fn pictures_that_mp4_cannot_hold_have_no_fragments() {
+    let error = fragments::fragment(&VideoConfig::default(), colours("flv", &["red"])).await.unwrap_err();
+    assert_eq!(error.kind, Kind::Unsupported);
+}
