@@ -26,6 +26,8 @@ pub enum Family {
     Identity,
     /// Finding vectors near a vector.
     Search,
+    /// Telling how good answers are.
+    Evaluation,
 }
 
 /// A constant that shapes an algorithm's result.
@@ -108,6 +110,16 @@ pub const ALGORITHMS: &[Algorithm] = &[
             parameter("connectivity", "16", "links per node (M)"),
             parameter("expansion_add", "128", "candidates when inserting (efConstruction)"),
             parameter("expansion_search", "96", "candidates when searching (ef)"),
+        ],
+    },
+    Algorithm {
+        id: "agreement",
+        family: Family::Evaluation,
+        summary: "Compares what was said with the truth: precision, recall, F1, areas under curves and confusion, for whole items and for boxes.",
+        source: "Everingham et al., \"The PASCAL visual object classes challenge\", IJCV 88, 2010; Lin et al., \"Microsoft COCO\", ECCV 2014",
+        parameters: &[
+            parameter("said_from", "0.5", "score from which on something counts as said"),
+            parameter("iou", "0.5; 0.5 to 0.95", "overlap from which on a box counts as found"),
         ],
     },
 ];

@@ -4,6 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ocellus_core::annotation_filters::AnnotationFilter as CoreFilter;
 use ocellus_core::resources::{self, Listing, New, Shelf, Stored};
+use ocellus_core::search::Filter as Test;
 use ocellus_core::{AppCtx, Error, JsonMap, Page, PatchAction, Result};
 use prost::Message;
 
@@ -11,7 +12,7 @@ use crate::pb::status::BaseResponse;
 use crate::pb::*;
 use crate::queries::Of;
 use crate::rpc::Cx;
-use crate::{documents, paging, queries, status};
+use crate::{documents, paging, queries, searches, status};
 
 pub async fn post_annotation_filters(
     cx: Cx,
@@ -70,6 +71,24 @@ fn search(search: &Search) -> Result<String> {
     match read.ranks.is_empty() {
         true => Ok(STANDARD.encode(search.encode_to_vec())),
         false => Err(Error::invalid(format!("{field}.query"), "must have filters and no ranks")),
+    }
+}
+
+/// What a filter asks for, and the filter as it is now: one that comes with its search, or a stored one by its id.
+pub async fn resolve(
+    app: &AppCtx,
+    given: AnnotationFilter,
+    field: &str,
+) -> Result<(Vec<Test>, AnnotationFilter)> {
+    let filter = match given.search.is_none() && !given.id.is_empty() {
+        true => to_wire(app, &resources::get(&Shelf::from(app), &given.id).await?),
+        false => given,
+    };
+    let asked = filter.search.clone().unwrap_or_default();
+    let query = searches::read_search(app, asked, Of::Annotations, Page::first(1))?;
+    match query.ranks.is_empty() {
+        true => Ok((query.filters, filter)),
+        false => Err(Error::invalid(format!("{field}.search.query"), "must have filters and no ranks")),
     }
 }
 

@@ -116,11 +116,6 @@ pub async fn post_track_annotations_searches(
     req: PostTrackAnnotationsSearchesRequest,
 ) -> Result<MultiAnnotationResponse> {
     let app = cx.app(req.user_app_id).await?;
-    let or_most = |given: u64, most: u64, field: &str| match given {
-        0 => Ok(most),
-        n if n <= most => Ok(n),
-        _ => Err(Error::invalid(field, format!("must be 1 to {most}"))),
-    };
     let listing = FrameListing {
         input_id: req.input_id,
         track_ids: (!req.track_id.is_empty()).then_some(req.track_id).into_iter().collect(),
@@ -135,7 +130,17 @@ pub async fn post_track_annotations_searches(
     Ok(many(&cx, &app, &found))
 }
 
-fn kind(annotation_type: i32) -> Result<Option<&'static str>> {
+/// A number up to `most`, which is also meant if none is given.
+pub fn or_most(given: u64, most: u64, field: &str) -> Result<u64> {
+    match given {
+        0 => Ok(most),
+        n if n <= most => Ok(n),
+        _ => Err(Error::invalid(field, format!("must be 1 to {most}"))),
+    }
+}
+
+/// The core's name for a type of annotation.
+pub fn kind(annotation_type: i32) -> Result<Option<&'static str>> {
     match AnnotationDataType::try_from(annotation_type) {
         Ok(AnnotationDataType::NotSet) => Ok(None),
         Ok(AnnotationDataType::Tag) => Ok(Some("concept")),
@@ -254,7 +259,7 @@ pub fn worker(worker: &CoreWorker) -> Worker {
 }
 
 /// The model version that a worker names, if it is one.
-fn model_version(worker: Option<&Worker>) -> Option<String> {
+pub fn model_version(worker: Option<&Worker>) -> Option<String> {
     match worker?.worker.as_ref()? {
         AnyWorker::Model(model) => Some(model.model_version.clone()?.id).filter(|id| !id.is_empty()),
         AnyWorker::User(_) | AnyWorker::Workflow(_) => None,

@@ -1,27 +1,36 @@
 //! Versions of datasets: RPCs, wire forms, counts and differences.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ocellus_core::datasets::exports::{self, Export, VersionRef};
 use ocellus_core::datasets::frozen::Frozen;
-use ocellus_core::datasets::versions::{self, NewVersion, Version, VersionPatch, VersionState};
+use ocellus_core::datasets::versions::{
+    self, NewVersion, Version, VersionFilter, VersionPatch, VersionState,
+};
 use ocellus_core::datasets::{self, Change, Metrics};
 use ocellus_core::resources::Stored;
 use ocellus_core::{AppCtx, Error, PatchAction, Result};
+use prost::Message;
 use prost_types::Value;
 use prost_types::value::Kind;
 
 use crate::modules::check_private;
+use crate::pb::dataset_version::DataConfig;
 use crate::pb::status::{BaseResponse, Status, StatusCode as Code};
 use crate::pb::*;
 use crate::rpc::Cx;
-use crate::{dataset_exports, datasets as wire, documents, frozen, paging, status};
+use crate::{annotation_filters, dataset_exports, datasets as wire, documents, frozen, paging, status};
 
 pub async fn post_dataset_versions(
     cx: Cx,
     req: PostDatasetVersionsRequest,
 ) -> Result<MultiDatasetVersionResponse> {
     let app = cx.app(req.user_app_id).await?;
-    let new = req.dataset_versions.into_iter().enumerate().map(|(i, version)| new_version(i, version));
-    let made = versions::create(&app, &req.dataset_id, new.collect::<Result<_>>()?).await?;
+    let mut new = Vec::with_capacity(req.dataset_versions.len());
+    for (i, version) in req.dataset_versions.into_iter().enumerate() {
+        new.push(new_version(&app, i, version).await?);
+    }
+    let made = versions::create(&app, &req.dataset_id, new).await?;
     many(&cx, &app, &req.dataset_id, &made).await
 }
 
@@ -159,15 +168,25 @@ fn check(field: &str, version: &DatasetVersion) -> Result<()> {
     paging::refuse_fields(
         field,
         &[
-            ("data_config", version.data_config.is_some()),
             ("processing_info", version.processing_info.is_some()),
             ("embed_model_version_ids", !version.embed_model_version_ids.is_empty()),
         ],
     )
 }
 
-fn new_version(i: usize, version: DatasetVersion) -> Result<NewVersion> {
+async fn new_version(app: &AppCtx, i: usize, version: DatasetVersion) -> Result<NewVersion> {
     check(&format!("dataset_versions[{i}]"), &version)?;
+    let filter = match version.data_config {
+        Some(DataConfig::AnnotationFilterConfig(config)) => Some(filter(app, i, config).await?),
+        Some(DataConfig::ModelPredictConfig(_)) => {
+            let field = format!("dataset_versions[{i}].data_config");
+            return Err(Error::invalid(
+                field,
+                "must be an annotation filter: predictions make no versions here",
+            ));
+        }
+        None => None,
+    };
     let manual = DatasetVersionRequestOrigin::Manual as i32;
     if ![0, manual].contains(&version.request_origin) {
         let field = format!("dataset_versions[{i}].request_origin");
@@ -179,12 +198,34 @@ fn new_version(i: usize, version: DatasetVersion) -> Result<NewVersion> {
         metadata: version.metadata.map(documents::from_struct).unwrap_or_default(),
         visibility: version.visibility.map(|v| v.gettable).unwrap_or_default(),
         origin: manual,
+        filter,
     })
+}
+
+/// The annotations that a version is made of; a filter that is only named is kept as it is now.
+async fn filter(app: &AppCtx, i: usize, config: AnnotationFilterConfig) -> Result<VersionFilter> {
+    let field = format!("dataset_versions[{i}].annotation_filter_config.annotation_filter");
+    let given = config.annotation_filter.ok_or_else(|| Error::invalid(&field, "must be given"))?;
+    let (filters, annotation_filter) = annotation_filters::resolve(app, given, &field).await?;
+    let without_empty = config.ignore_empty_inputs;
+    let kept = AnnotationFilterConfig {
+        annotation_filter: Some(annotation_filter),
+        ignore_empty_inputs: without_empty,
+    };
+    Ok(VersionFilter { filters, without_empty, doc: STANDARD.encode(kept.encode_to_vec()) })
+}
+
+/// What a version is made of, as it was asked for.
+fn data_config(doc: &Version) -> Option<DataConfig> {
+    let bytes = STANDARD.decode(&doc.filter).ok().filter(|bytes| !bytes.is_empty())?;
+    AnnotationFilterConfig::decode(&bytes[..]).ok().map(DataConfig::AnnotationFilterConfig)
 }
 
 /// Empty strings mean "leave alone", since protobuf cannot tell them from absent.
 fn patch(i: usize, version: DatasetVersion) -> Result<VersionPatch> {
-    check(&format!("dataset_versions[{i}]"), &version)?;
+    let field = format!("dataset_versions[{i}]");
+    check(&field, &version)?;
+    paging::refuse_fields(&field, &[("data_config", version.data_config.is_some())])?;
     Ok(VersionPatch {
         id: version.id,
         description: (!version.description.is_empty()).then_some(version.description),
@@ -220,6 +261,7 @@ fn to_wire(
         export_info: dataset_exports::info(cx, app, place, exports),
         content_hash: doc.content_hash.clone(),
         status_counts: doc.counts.by_state.clone().into_iter().collect(),
+        data_config: data_config(doc),
         ..Default::default()
     }
 }

@@ -67,6 +67,11 @@ pub async fn post_searches_by_id(cx: Cx, req: PostSearchesByIdRequest) -> Result
     Ok(MultiSearchResponse { id: saved.id, query, ..found })
 }
 
+/// A saved search by its id.
+pub async fn find(app: &AppCtx, id: &str) -> Result<Search> {
+    to_wire(app, &resources::get(&Shelf::from(app), id).await?)
+}
+
 /// Whether searches are to be saved instead of run: all of them or none.
 pub fn wants_saving(searches: &[Search]) -> Result<bool> {
     let n_saved = searches.iter().filter(|search| search.save).count();

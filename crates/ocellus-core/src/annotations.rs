@@ -13,7 +13,7 @@ pub(crate) mod parts;
 mod rows;
 mod term;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod tracks;
 
 pub(crate) use change::set_status_of;

@@ -104,6 +104,7 @@ pub(crate) const REGISTRY: &[JobKind] = &[
     export_dataset::KIND,
     extract_inputs::KIND,
     purge_datasets::KIND,
+    crate::annotation_metrics::KIND,
     crate::bulk::KIND,
     crate::tasks::fill::KIND,
     #[cfg(test)]

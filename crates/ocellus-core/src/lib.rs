@@ -5,6 +5,7 @@ pub mod access;
 pub mod accounts;
 pub mod add_jobs;
 pub mod annotation_filters;
+pub mod annotation_metrics;
 pub mod annotations;
 pub mod apps;
 pub mod audit;

@@ -17,3 +17,7 @@ CREATE INDEX annotation_regions_by_input ON annotation_regions (app_uid, input_i
 -- 0 for concepts that are older than this column.
 ALTER TABLE concepts ADD COLUMN seq BIGINT NOT NULL DEFAULT 0;
 CREATE INDEX concepts_in_order ON concepts (app_uid, created_at_us, seq, id);
+
+-- Searches by the model or workflow that annotated.
+CREATE INDEX annotations_by_model ON annotations (app_uid, model_version_id, input_id);
+CREATE INDEX annotations_by_workflow ON annotations (app_uid, workflow_version_id, input_id);

@@ -1,7 +1,7 @@
 //! An input with everything that people said about it, as one record: what versions keep and exports are made of, and
 //! the way from a record of a collection to an input and its annotations.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -70,6 +70,49 @@ pub(crate) fn freeze<S: AsRef<str>>(tx: &store::Tx<'_>, app_uid: &str, ids: &[S]
         Frozen::new(input, annotations)
     };
     Ok(inputs.into_iter().map(freeze).collect())
+}
+
+/// Which annotations a version is made of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Only {
+    /// These count, and no others.
+    pub annotation_ids: BTreeSet<String>,
+    /// Inputs without any of them are left out.
+    pub without_empty: bool,
+}
+
+/// Like [`freeze`], with what only some annotations say.
+pub(crate) fn freeze_only<S: AsRef<str>>(
+    tx: &store::Tx<'_>,
+    app_uid: &str,
+    ids: &[S],
+    only: &Only,
+) -> Result<Vec<Frozen>> {
+    let rows = tx.annotations_of_inputs(app_uid, ids)?;
+    let rows = rows.into_iter().filter(|row| only.annotation_ids.contains(&row.id)).collect();
+    let mut said: HashMap<String, Vec<Annotation>> = HashMap::new();
+    for annotation in annotations::read_rows(tx, app_uid, rows)? {
+        said.entry(annotation.input_id.clone()).or_default().push(annotation);
+    }
+    let mut all = Vec::new();
+    for mut input in crate::inputs::load(tx, app_uid, ids)? {
+        let annotations = said.remove(&input.id).unwrap_or_default();
+        if annotations.is_empty() && only.without_empty {
+            continue;
+        }
+        input.labels.clear();
+        let whole: Vec<Said> = annotations.iter().flat_map(|one| one.data.concepts.clone()).collect();
+        let mut frozen = Frozen::new(input, annotations);
+        for concept in whole.into_iter().map(concept) {
+            // The last of several equal concepts counts, at the place of the first.
+            match frozen.item.concepts.iter_mut().find(|earlier| earlier.id == concept.id) {
+                Some(earlier) => earlier.value = concept.value,
+                None => frozen.item.concepts.push(concept),
+            }
+        }
+        all.push(frozen);
+    }
+    Ok(all)
 }
 
 impl Frozen {

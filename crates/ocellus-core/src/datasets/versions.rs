@@ -5,9 +5,11 @@ use std::collections::BTreeSet;
 use ocellus_store as store;
 use serde::{Deserialize, Serialize};
 
+use super::frozen::Only;
 use super::{Counts, find, read_doc};
 use crate::jobs::{freeze_dataset, purge_datasets};
 use crate::resources::{self, Document, Listing, MAX_PER_CALL, New, Shelf, Stored};
+use crate::search::{self, Filter};
 use crate::{AppCtx, Error, JsonMap, Page, PatchAction, Result};
 
 /// A version of a dataset.
@@ -28,6 +30,8 @@ pub struct Version {
     pub origin: i32,
     /// How far it has got.
     pub state: VersionState,
+    /// What it is made of, as the dialect wrote it; empty for all that counts.
+    pub filter: String,
     /// Why it could not be made.
     pub error: String,
     /// Inputs frozen so far, and to be frozen.
@@ -85,6 +89,19 @@ pub struct NewVersion {
     pub visibility: i32,
     /// What it is made for.
     pub origin: i32,
+    /// Which annotations it is made of; absent: all that count.
+    pub filter: Option<VersionFilter>,
+}
+
+/// The annotations that a version is made of: those that a search finds when the version is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct VersionFilter {
+    /// What annotations and their inputs must pass.
+    pub filters: Vec<Filter>,
+    /// Whether inputs without such an annotation are left out.
+    pub without_empty: bool,
+    /// The same as the dialect wrote it.
+    pub doc: String,
 }
 
 /// A change to what people say about a version; what it holds never changes. `None` leaves a field alone.
@@ -127,7 +144,9 @@ pub async fn create(app: &AppCtx, dataset_id: &str, new: Vec<NewVersion>) -> Res
     let mut jobs = Vec::with_capacity(new.len());
     for new in new {
         let id = new.id.filter(|id| !id.is_empty()).unwrap_or_else(|| platform.ids().id());
+        let (filter, only) = resolved(app, new.filter).await?;
         let doc = Version {
+            filter,
             uid: platform.ids().id(),
             dataset_uid: dataset_uid.clone(),
             description: new.description,
@@ -140,6 +159,7 @@ pub async fn create(app: &AppCtx, dataset_id: &str, new: Vec<NewVersion>) -> Res
             dataset_id: dataset_id.to_owned(),
             version_id: id.clone(),
             version_uid: doc.uid.clone(),
+            only,
         };
         jobs.push(freeze_dataset::job(app, &target));
         docs.push(New { id: Some(id), doc });
@@ -154,6 +174,22 @@ pub async fn create(app: &AppCtx, dataset_id: &str, new: Vec<NewVersion>) -> Res
     let made = resources::create_if(&shelf(app, dataset_id), docs, allowed).await?;
     platform.job_added().notify_waiters();
     Ok(made)
+}
+
+/// The most annotations that a version with a filter can be made of.
+const MAX_CHOSEN: usize = 200_000;
+
+/// The annotations that a filter finds now.
+async fn resolved(app: &AppCtx, filter: Option<VersionFilter>) -> Result<(String, Option<Only>)> {
+    let Some(VersionFilter { filters, without_empty, doc }) = filter else {
+        return Ok((String::new(), None));
+    };
+    let found = search::annotations::all_ids(app, filters).await?;
+    if found.len() > MAX_CHOSEN {
+        let message = format!("must find at most {MAX_CHOSEN} annotations");
+        return Err(Error::invalid("dataset_versions.annotation_filter_config", message));
+    }
+    Ok((doc, Some(Only { annotation_ids: found.into_iter().collect(), without_empty })))
 }
 
 /// One version.
@@ -231,14 +267,27 @@ pub(crate) fn find_in(tx: &store::Tx<'_>, app_uid: &str, dataset_id: &str, id: &
     read_doc(row.ok_or_else(|| resources::missing::<Version>(id))?)
 }
 
-/// A version that is ready, within a transaction; `Unavailable` while it is made, `Invalid` if that failed.
-pub(crate) fn find_ready(tx: &store::Tx<'_>, app_uid: &str, dataset_id: &str, id: &str) -> Result<Version> {
+/// A version that is ready or being made, within a transaction; `Invalid` if that failed.
+pub(crate) fn find_unless_failed(
+    tx: &store::Tx<'_>,
+    app_uid: &str,
+    dataset_id: &str,
+    id: &str,
+) -> Result<Version> {
     find(tx, app_uid, dataset_id)?;
     let version = find_in(tx, app_uid, dataset_id, id)?;
     match version.state {
-        VersionState::Ready => Ok(version),
         VersionState::Failed => Err(Error::invalid("dataset_version_id", "is of a version that failed")),
-        VersionState::Pending | VersionState::InProgress => {
+        VersionState::Ready | VersionState::Pending | VersionState::InProgress => Ok(version),
+    }
+}
+
+/// A version that is ready, within a transaction; `Invalid` while it is made, or if that failed.
+pub(crate) fn find_ready(tx: &store::Tx<'_>, app_uid: &str, dataset_id: &str, id: &str) -> Result<Version> {
+    let version = find_unless_failed(tx, app_uid, dataset_id, id)?;
+    match version.state {
+        VersionState::Ready => Ok(version),
+        VersionState::Failed | VersionState::Pending | VersionState::InProgress => {
             Err(Error::invalid("dataset_version_id", "is of a version that is not ready yet"))
         }
     }

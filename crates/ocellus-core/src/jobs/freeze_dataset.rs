@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::purge_datasets::{self, purge_version};
-use super::{JobCtx, JobKind, NewJob, Outcome};
-use crate::datasets::frozen::{Frozen, freeze};
+use super::{JobCtx, JobKind, NewJob, Outcome, export_dataset};
+use crate::datasets::frozen::{Frozen, Only, freeze, freeze_only};
 use crate::datasets::versions::{Version, VersionState, content_hash};
 use crate::datasets::{Counts, read_doc};
 use crate::resources::Document;
@@ -36,6 +36,9 @@ pub(crate) struct Target {
     pub dataset_id: String,
     pub version_id: String,
     pub version_uid: String,
+    /// Which annotations it is made of; absent: all that count.
+    #[serde(default)]
+    pub only: Option<Only>,
 }
 
 impl Target {
@@ -84,7 +87,8 @@ async fn run(cx: JobCtx) -> Result<Outcome> {
     // Rows of an attempt that was cut off.
     purge_version(&cx, &app_uid, &target.version_uid).await?;
     let (uid, dataset_uid) = (app_uid.clone(), version.dataset_uid);
-    let snapshot = cx.platform.store().read(move |tx| read(tx, &uid, &dataset_uid)).await?;
+    let only = target.only.clone();
+    let snapshot = cx.platform.store().read(move |tx| read(tx, &uid, &dataset_uid, only.as_ref())).await?;
     let Snapshot { file, n_items, counts, content_hash } = snapshot;
     write(&cx, &app_uid, &target, file, n_items).await?;
     let (cleanup_id, account_id) = (cx.platform.ids().id(), cx.job.account_id.clone());
@@ -95,18 +99,17 @@ async fn run(cx: JobCtx) -> Result<Outcome> {
             version.progress = (n_items, n_items);
             (version.counts, version.content_hash) = (counts.clone(), content_hash.clone());
         };
-        if set_in(tx, &app_uid, &target, done, now_us)?.is_none() {
-            // Deleted meanwhile; what its own clean-up missed must go too.
-            let gone =
-                purge_datasets::Gone { datasets: Vec::new(), versions: vec![target.version_uid.clone()] };
-            purge_datasets::job(&cleanup_id, &account_id, &app_uid, &gone, now_us).insert(tx)?;
+        if let Some(version) = set_in(tx, &app_uid, &target, done, now_us)? {
+            return export_dataset::version_is_ready(tx, &app_uid, &version, now_us);
         }
-        Ok(())
+        // Deleted meanwhile; what its own clean-up missed must go too.
+        let gone = purge_datasets::Gone { datasets: Vec::new(), versions: vec![target.version_uid.clone()] };
+        purge_datasets::job(&cleanup_id, &account_id, &app_uid, &gone, now_us).insert(tx)
     }))
 }
 
 /// Reads the whole dataset in the one moment that the transaction sees.
-fn read(tx: &store::Tx<'_>, app_uid: &str, dataset_uid: &str) -> Result<Snapshot> {
+fn read(tx: &store::Tx<'_>, app_uid: &str, dataset_uid: &str, only: Option<&Only>) -> Result<Snapshot> {
     let mut out = BufWriter::new(tempfile::tempfile().map_err(Error::internal)?);
     let (mut counts, mut lines, mut after) = (Counts::default(), Vec::new(), 0);
     loop {
@@ -114,7 +117,11 @@ fn read(tx: &store::Tx<'_>, app_uid: &str, dataset_uid: &str) -> Result<Snapshot
         let Some(last) = rows.last() else { break };
         after = last.seq;
         let ids: Vec<&str> = rows.iter().map(|row| row.input_id.as_str()).collect();
-        for frozen in freeze(tx, app_uid, &ids)? {
+        let all = match only {
+            Some(only) => freeze_only(tx, app_uid, &ids, only)?,
+            None => freeze(tx, app_uid, &ids)?,
+        };
+        for frozen in all {
             let line = Line { content: frozen.content_digest(), labels: frozen.labels_digest(), frozen };
             counts.add(&line.frozen);
             lines.push(format!("{}\t{}\t{}", line.frozen.item.id, line.content, line.labels));
@@ -222,5 +229,8 @@ fn give_up(
     let failed = |version: &mut Version| {
         (version.state, version.error) = (VersionState::Failed, error.message.clone())
     };
-    set_in(tx, app_uid, &Target::of(job)?, failed, now_us).map(|_| ())
+    match set_in(tx, app_uid, &Target::of(job)?, failed, now_us)? {
+        Some(version) => export_dataset::version_failed(tx, app_uid, &version, now_us),
+        None => Ok(()),
+    }
 }

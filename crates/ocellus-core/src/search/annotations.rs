@@ -46,6 +46,23 @@ pub async fn search(app: &AppCtx, query: Query) -> Result<Vec<AnnotationHit>> {
     hits(app, found.into_iter().skip(skip).take(page.per_page as usize).collect()).await
 }
 
+/// The ids of all annotations that pass the filters, however many, in the order of their inputs and then of creation.
+pub(crate) async fn all_ids(app: &AppCtx, filters: Vec<Filter>) -> Result<Vec<String>> {
+    let (terms, about_inputs) = split(app, filters, None).await?;
+    let mut conditions = filter::prepare(app, about_inputs, None).await?;
+    for (_, term) in terms.iter().filter(|(negate, _)| !negate) {
+        conditions.sets.push((false, SetTest::Annotated(term.clone())));
+    }
+    let inputs = select::list(app, conditions).await?;
+    let search = Search { app, terms, seen: Seen::default(), n_wanted: usize::MAX };
+    let mut ids = Vec::new();
+    for batch in inputs.chunks(BATCH) {
+        let found = search.of_inputs(batch.iter().map(|id| (id.clone(), 1.0)).collect(), false).await?;
+        ids.extend(found.into_iter().filter_map(|found| Some(found.annotation?.id)));
+    }
+    Ok(ids)
+}
+
 /// What is asked of annotations, and the rest.
 async fn split(
     app: &AppCtx,

@@ -60,11 +60,11 @@ impl AnnotationTest {
 }
 
 impl Tx<'_> {
-    /// The inputs with an annotation that passes, each once.
+    /// The inputs of the annotations that pass; one may come several times.
     pub fn inputs_with_annotation(&self, app_uid: &str, test: &AnnotationTest) -> Result<Vec<String>> {
         let mut params: Vec<Val<'_>> = vec![app_uid.into()];
         let tests = test.sql(&mut params);
-        let sql = format!("SELECT DISTINCT input_id FROM annotations WHERE app_uid = ?1{tests}");
+        let sql = format!("SELECT input_id FROM annotations WHERE app_uid = ?1{tests}");
         self.select("annotations", &sql, &params, |row| row.text())
     }
 

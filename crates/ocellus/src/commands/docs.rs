@@ -1,5 +1,7 @@
 //! `ocellus docs NAME`: the documents that are generated, printed for `cargo xtask docs`.
 
+mod compat_clarifai;
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
@@ -20,7 +22,7 @@ pub fn run(name: &str) -> anyhow::Result<()> {
         "routes" => routes(),
         "config" => document::markdown(),
         "algorithms" => algorithms(),
-        "compat-clarifai" => compat("clarifai", "Clarifai"),
+        "compat-clarifai" => compat_clarifai::markdown(),
         "compat-hacarus" => compat("hacarus", "Hacarus"),
         "compat-luna" => compat("luna", "Luna Tasks 3.8.8"),
         _ => bail!("there is no document `{name}`; there are: {}", NAMES.join(", ")),
@@ -46,15 +48,13 @@ fn routes() -> String {
     out
 }
 
-/// Groups the routes of one dialect by operation, because most RPCs of Clarifai have several paths.
+/// The routes of one dialect by operation; two dialects of one vendor may use a name twice, so the path tells them apart.
 fn compat(name: &str, vendor: &str) -> String {
     let dialect = dialects().into_iter().find(|dialect| dialect.name == name);
     let routes = dialect.map_or_else(Vec::new, |dialect| dialect.routes);
     let mut operations: BTreeMap<(String, String), Vec<RouteInfo>> = BTreeMap::new();
     for route in routes {
-        // Two dialects of one vendor may use a name twice, so for them the path tells operations apart.
-        let path =
-            if name == "clarifai" { String::new() } else { format!("{} {}", route.method, route.path) };
+        let path = format!("{} {}", route.method, route.path);
         operations.entry((route.rpc.clone(), path)).or_default().push(route);
     }
     let n_done = operations.values().filter(|routes| routes.iter().any(|route| route.implemented)).count();
@@ -84,6 +84,7 @@ fn algorithms() -> String {
         (Family::Measure, "Measures of one image"),
         (Family::Identity, "Versions of one picture"),
         (Family::Search, "Search"),
+        (Family::Evaluation, "How good answers are"),
     ];
     for (family, title) in families {
         let _ = write!(out, "\n## {title}\n");
