@@ -137,10 +137,7 @@ async fn patches_add_replace_and_take_away() {
             model_type_id: Some("visual-detector".to_owned()),
             ..ModelPatch::default()
         };
-        assert_eq!(
-            super::patch(&app, vec![other], PatchAction::Merge).await.unwrap_err().kind,
-            Kind::Invalid
-        );
+        assert_eq!(patch(&app, vec![other], PatchAction::Merge).await.unwrap_err().kind, Kind::Invalid);
     }
 }
 
@@ -213,7 +210,7 @@ async fn lists_hold_own_models_before_public_ones_and_obey_every_filter() {
             assert_eq!(ids(in_app, query.clone(), Page::first(10)).await, expected, "{query:?}");
         }
         // The account's list goes through its apps; a key of one app sees those of that app.
-        let other = crate::apps::NewApp { id: Some("other".to_owned()), ..crate::apps::NewApp::default() };
+        let other = apps::NewApp { id: Some("other".to_owned()), ..apps::NewApp::default() };
         apps::create(&account, vec![other]).await.unwrap();
         let other = test.platform.app(account.caller(), "me", "other", &[]).await.unwrap();
         create(&other, new("d", &[])).await.unwrap();
