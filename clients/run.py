@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs the vendors' unmodified clients against a freshly started server.
 
-usage: clients/run.py [--binary PATH] [SUITE ...]     (suites: python26 grpc js sdk runner fuzz crash)
+usage: clients/run.py [--binary PATH] [SUITE ...]     (suites: python26 grpc js sdk runner formats fuzz crash)
 
 Needs only the standard library. Each client lives in an environment of its own, kept in the
 per-user cache under the hash of its pins, so that a second run installs nothing.
@@ -23,8 +23,8 @@ import harness  # noqa: E402  (the path is set just above)
 import photographs  # noqa: E402
 
 # Suite, and the folder whose pins it runs with.
-PYTHON_SUITES = {"python26": "python26", "grpc": "grpc", "sdk": "sdk", "runner": "runner", "fuzz": "fuzz", "crash": "grpc"}
-SUITES = ["python26", "grpc", "js", "sdk", "runner", "fuzz", "crash"]
+PYTHON_SUITES = {"python26": "python26", "grpc": "grpc", "sdk": "sdk", "runner": "runner", "formats": "formats", "fuzz": "fuzz", "crash": "grpc"}
+SUITES = ["python26", "grpc", "js", "sdk", "runner", "formats", "fuzz", "crash"]
 
 
 def environment(name):

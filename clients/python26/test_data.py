@@ -112,13 +112,13 @@ def test_metadata_is_merged_and_overwritten(app, one):
     assert app.inputs.update(Image(image_id=one, metadata={"e": 5}), action="overwrite").metadata == {"e": 5}
 
 
-def test_regions_of_a_new_input_become_annotations(app, collection):
+def test_regions_of_a_new_input_are_shown(app, collection):
     region = Region(RegionInfo(bbox=BoundingBox(0.25, 0.125, 0.5, 0.75)), concepts=[Concept(concept_id="spot")])
     app.inputs.create_image(Image(filename=str(photographs.path(collection[0])), image_id="with-region", regions=[region]))
-    # The client of that time has no call for annotations.
-    answer = requests.get(f"{URL}/v2/inputs/with-region/annotations", headers={"Authorization": f"Key {app.api.api_key}"}).json()
-    (stored,) = [found for one in answer["annotations"] for found in one["data"].get("regions", [])]
+    # The client's own reading of an answer leaves the concepts of a region out.
+    (stored,) = app.api.get_input("with-region")["input"]["data"]["regions"]
     assert stored["data"]["concepts"][0]["id"] == "spot"
+    assert app.inputs.get("with-region").regions[0].region_info.bbox.top_row == 0.25
     assert stored["region_info"]["bounding_box"] == {"top_row": 0.25, "left_col": 0.125, "bottom_row": 0.5, "right_col": 0.75}
     app.inputs.delete("with-region")
 

@@ -21,7 +21,7 @@ use prost_reflect::DescriptorPool;
 pub use documented::{SHOWN_EMPTY_IN_2018, SHOWN_EMPTY_IN_2023};
 pub use generated::clarifai;
 pub use generated::clarifai::api as pb;
-pub use operations::{Generation, Operation, operations};
+pub use operations::{Generation, Operation, groups_of_2023, operations};
 pub use status_codes::STATUS_CODES;
 pub use status_info::{StatusCodeInfo, status_code};
 

@@ -109,11 +109,26 @@ fn generation(rpc: &str, method: &str, path: &str) -> Generation {
 }
 
 fn documented_in_2023(method: &str, path: &str) -> bool {
-    let path = anonymous(path);
-    DOCUMENTED_2023.iter().any(|(verb, at)| match *verb {
+    DOCUMENTED_2023.iter().any(|listed| lies_in(method, &anonymous(path), listed))
+}
+
+/// Whether a route, its variables written `{}`, is what a line of the 2023 document names.
+fn lies_in(method: &str, path: &str, (verb, at): &(&str, &str)) -> bool {
+    match *verb {
         "*" => path.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')),
         verb => verb == method && *at == path,
-    })
+    }
+}
+
+/// The lines of the 2023 document: a verb (`*`: everything at or below the path) and a path with its variables written
+/// `{}`, each with the operations behind it that the clients of that time had.
+pub fn groups_of_2023() -> Vec<((&'static str, &'static str), Vec<Operation>)> {
+    let all = operations();
+    let behind = |listed: &(&'static str, &'static str)| {
+        let found = all.iter().filter(|o| o.documented_in_2023);
+        found.filter(|o| lies_in(&o.method, &anonymous(&o.path), listed)).cloned().collect()
+    };
+    DOCUMENTED_2023.iter().map(|listed| (*listed, behind(listed))).collect()
 }
 
 /// The path with its variables written `{}`, as in the 2023 document.
