@@ -161,7 +161,8 @@ fn without_bytes(input: &Input) -> Input {
     let data = input.data.clone().unwrap_or_default();
     let image = data.image.filter(|image| !image.url.is_empty() || !image.base64.is_empty());
     let bytes = |image: &Image| if image.base64.is_empty() { Vec::new() } else { b"true".to_vec() };
-    let image = image.map(|image| Image { base64: bytes(&image).into(), url: image.url, ..Default::default() });
+    let image =
+        image.map(|image| Image { base64: bytes(&image).into(), url: image.url, ..Default::default() });
     let video = data.video.filter(|video| !video.url.is_empty());
     let video = video.map(|video| Video { url: video.url, ..Default::default() });
     let audio = data.audio.filter(|audio| !audio.url.is_empty());

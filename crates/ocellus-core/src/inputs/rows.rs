@@ -84,12 +84,7 @@ fn labels_by_input(tx: &store::Tx<'_>, app_uid: &str, ids: &[&str]) -> Result<Ha
     Ok(labels)
 }
 
-fn from_row(
-    row: store::Input,
-    labels: Vec<Label>,
-    parts: Data,
-    dataset_ids: Vec<String>,
-) -> Result<Input> {
+fn from_row(row: store::Input, labels: Vec<Label>, parts: Data, dataset_ids: Vec<String>) -> Result<Input> {
     let state = state_of(&row)?;
     let doc = InputDoc::read(&row.doc)?;
     let kind = MediaKind::from_name(&row.kind).ok_or_else(|| corrupt(&row.id, "kind"))?;

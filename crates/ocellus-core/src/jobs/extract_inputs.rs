@@ -46,8 +46,7 @@ async fn run(cx: JobCtx) -> Result<Outcome> {
     let is_archive = contents.is_archive();
     change(&cx, move |doc| doc.is_archive = is_archive).await?;
     add_all(&cx, doc, contents).await?;
-    let (uid, id, now_us) =
-        (app_uid(&cx).to_owned(), cx.part.subject.clone(), cx.platform.clock().now_us());
+    let (uid, id, now_us) = (app_uid(&cx).to_owned(), cx.part.subject.clone(), cx.platform.clock().now_us());
     Ok(Outcome::effect(move |tx| {
         resources::rewrite::<Extraction>(tx, &uid, &id, now_us, |doc| {
             if doc.state == State::Running {
@@ -76,10 +75,7 @@ async fn begin(cx: &JobCtx) -> Result<Option<Extraction>> {
     Ok(found.map(|found| found.doc).filter(|doc| doc.state == State::Running))
 }
 
-async fn change(
-    cx: &JobCtx,
-    change: impl Fn(&mut Extraction) + Send + Sync + 'static,
-) -> Result<()> {
+async fn change(cx: &JobCtx, change: impl Fn(&mut Extraction) + Send + Sync + 'static) -> Result<()> {
     let (uid, id, now_us) = (app_uid(cx).to_owned(), cx.part.subject.clone(), cx.platform.clock().now_us());
     let write = move |tx: &mut store::Tx<'_>| {
         resources::rewrite::<Extraction>(tx, &uid, &id, now_us, |doc| {

@@ -86,7 +86,7 @@ async fn an_extraction_that_is_cancelled_in_the_middle_keeps_what_it_has_and_sto
         let first = contents.read(0, 1 << 20);
         let n_first = first.len();
         add(&cx, &doc, 0, first).await.unwrap();
-        extractions::cancel(&app, &[id.clone()]).await.unwrap();
+        extractions::cancel(&app, std::slice::from_ref(&id)).await.unwrap();
         let second = contents.read(n_first, 1 << 20);
         assert_eq!(add(&cx, &doc, n_first as u64, second).await.unwrap_err().kind, Kind::Cancelled);
         test.clock.advance_us(30_000_001);
