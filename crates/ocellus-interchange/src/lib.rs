@@ -25,6 +25,7 @@ mod tar_archive;
 mod writing;
 mod xml;
 mod zip_archive;
+mod zip_segment;
 
 pub use archive::{ArchiveKind, ReadAt, archive_kind, open_archive};
 pub use capabilities::{CAPABILITIES, Capability, capabilities_markdown, capability};
@@ -44,6 +45,7 @@ pub use scratch::{Scratch, ScratchFile};
 pub use tar_archive::{TarFiles, TarSink};
 pub use writing::{WriteOptions, Writer};
 pub use zip_archive::{ZipFiles, ZipSink};
+pub use zip_segment::{Directory, Member, Segment};
 
 /// The formats.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

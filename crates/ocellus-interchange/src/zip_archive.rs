@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::io::{self, Read, Seek, Write};
 use std::sync::Arc;
 
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, ZipArchive, ZipWriter};
+use zip::{CompressionMethod, ZipArchive};
 
 use crate::archive::{Cursor, ReadAt};
 use crate::error::{Error, Result};
 use crate::files::{Entry, Files, Sink, not_there};
 use crate::limits::{Bounded, Limits, safe_path};
+use crate::zip_segment::{Directory, Segment};
 
 /// The files of a zip archive, checked before the first one is opened.
 pub struct ZipFiles {
@@ -129,32 +129,30 @@ impl<R: Read> Read for Checked<R> {
     }
 }
 
-/// Writes a zip archive.
+/// Writes a zip archive at once.
 pub struct ZipSink<W: Write + Seek> {
-    writer: ZipWriter<W>,
+    segment: Segment<W>,
 }
 
 impl<W: Write + Seek> ZipSink<W> {
-    /// An empty archive.
+    /// An empty archive; `to` is empty too.
     pub fn new(to: W) -> ZipSink<W> {
-        ZipSink { writer: ZipWriter::new(to) }
+        ZipSink { segment: Segment::at_start(to) }
     }
 
     /// Writes the directory; without it the archive cannot be read.
     pub fn finish(self) -> Result<W> {
-        self.writer.finish().map_err(|e| zip_error("zip archive", e))
+        let directory_at = self.segment.size_bytes();
+        let (mut to, members) = self.segment.finish()?;
+        let mut directory = Directory::default();
+        directory.add(&mut to, 0, &members)?;
+        directory.finish(&mut to, directory_at)?;
+        Ok(to)
     }
 }
 
 impl<W: Write + Seek> Sink for ZipSink<W> {
     fn put(&mut self, path: &str, content: &mut dyn Read) -> Result<()> {
-        let path = safe_path(path, &Limits::default())?;
-        let packed_already = crate::media::is_packed(&path);
-        let method = if packed_already { CompressionMethod::Stored } else { CompressionMethod::Deflated };
-        let options =
-            SimpleFileOptions::default().compression_method(method).large_file(true).unix_permissions(0o644);
-        self.writer.start_file(path.as_str(), options).map_err(|e| zip_error(&path, e))?;
-        io::copy(content, &mut self.writer).map_err(|e| Error::io(&path, e))?;
-        Ok(())
+        self.segment.put(path, content)
     }
 }

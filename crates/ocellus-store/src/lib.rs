@@ -14,7 +14,7 @@ pub mod tables;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use blobs::{BlobEntry, Blobs};
+pub use blobs::{BlobEntry, Blobs, Piece};
 pub use db::Tx;
 pub use error::{Error, Result};
 pub use store::{Durability, Store, StoreConfig};
@@ -30,6 +30,7 @@ pub use tables::concept_names::ConceptName;
 pub use tables::concept_relations::ConceptRelation;
 pub use tables::concepts::{Concept, ConceptCount};
 pub use tables::copies::CopiedInputs;
+pub use tables::dataset_export_chunks::DatasetExportChunk;
 pub use tables::dataset_exports::DatasetExport;
 pub use tables::dataset_inputs::DatasetInput;
 pub use tables::dataset_items::{DatasetItem, DatasetItemDiff};

@@ -194,3 +194,72 @@ fn a_folder_on_disk_is_written_and_read_without_following_links() {
     assert_eq!(files.passed_over(), ["cat/link.jpg"]);
     assert_eq!(bytes_of(&files, "cat/a.jpg"), b"1");
 }
+
+/// Writes segments one by one, each to a place of its own, and joins them.
+fn joined(segments: &[&[(&str, &[u8])]]) -> Vec<u8> {
+    let (mut bytes, mut directory, mut records) = (Vec::new(), Directory::default(), Vec::new());
+    for files in segments {
+        let mut segment = Segment::new(Cursor::new(Vec::new())).unwrap();
+        for (path, content) in *files {
+            segment.put(path, &mut &**content).unwrap();
+        }
+        let (to, members) = segment.finish().unwrap();
+        directory.add(&mut records, bytes.len() as u64, &members).unwrap();
+        bytes.extend(to.into_inner());
+    }
+    let at = bytes.len() as u64;
+    bytes.extend(records);
+    directory.finish(&mut bytes, at).unwrap();
+    bytes
+}
+
+#[test]
+fn segments_joined_are_the_archive_that_is_written_at_once() {
+    let files: [(&str, &[u8]); 4] =
+        [("dög/a.txt", &[b'a'; 5000]), ("b.jpg", b"not packed again"), ("empty", b""), ("c.txt", b"c")];
+    let mut whole = ZipSink::new(Cursor::new(Vec::new()));
+    for (path, content) in files {
+        whole.put(path, &mut &*content).unwrap();
+    }
+    let whole = whole.finish().unwrap().into_inner();
+    for cut in 0..=files.len() {
+        assert_eq!(joined(&[&files[..cut], &files[cut..]]), whole, "cut at {cut}");
+    }
+    let found = open(whole.clone(), Limits::default()).unwrap();
+    for (path, content) in files {
+        assert_eq!(bytes_of(found.as_ref(), path), content);
+    }
+    // The other reader of this crate's tests, which looks at the local headers too.
+    let mut reader = zip::read::ZipArchive::new(Cursor::new(whole)).unwrap();
+    assert_eq!(reader.len(), files.len());
+    let mut text = String::new();
+    std::io::Read::read_to_string(&mut reader.by_name("c.txt").unwrap(), &mut text).unwrap();
+    assert_eq!(text, "c");
+    assert_eq!(open(joined(&[]), Limits::default()).unwrap().entries(), []);
+}
+
+#[test]
+fn archives_of_many_files_and_of_many_bytes_have_wide_fields() {
+    let mut many = ZipSink::new(Cursor::new(Vec::new()));
+    for n in 0..70_000 {
+        many.put(&format!("{n}.txt"), &mut &b"x"[..]).unwrap();
+    }
+    let bytes = many.finish().unwrap().into_inner();
+    let found = open(bytes, Limits { max_entries: 100_000, ..Limits::default() }).unwrap();
+    assert_eq!(found.entries().len(), 70_000);
+    assert_eq!(bytes_of(found.as_ref(), "69999.txt"), b"x");
+
+    // A hole in the file stands for five gigabytes of other files.
+    let mut file = tempfile::tempfile().unwrap();
+    let far = 5 << 30;
+    std::io::Seek::seek(&mut file, std::io::SeekFrom::Start(far)).unwrap();
+    let mut segment = Segment::new(file).unwrap();
+    segment.put("far.txt", &mut &b"far away"[..]).unwrap();
+    let directory_at = far + segment.size_bytes();
+    let (mut file, members) = segment.finish().unwrap();
+    let mut directory = Directory::default();
+    directory.add(&mut file, far, &members).unwrap();
+    directory.finish(&mut file, directory_at).unwrap();
+    let files = ZipFiles::open(Arc::new(file), Limits::default()).unwrap();
+    assert_eq!(bytes_of(&files, "far.txt"), b"far away");
+}

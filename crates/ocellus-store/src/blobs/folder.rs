@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
-use super::{BlobEntry, is_hash};
+use super::{BlobEntry, Piece, is_hash};
 use crate::{Error, Result};
 
 /// The folder for files that are being written.
@@ -60,39 +60,63 @@ impl Folder {
         })
     }
 
-    /// Copies a file aside while hashing it, then renames the copy into place.
-    pub(super) fn put_file(&self, from: &Path) -> Result<String> {
+    /// Copies the pieces aside, one after the other, while hashing them, then renames the copy into place.
+    pub(super) fn put_joined(&self, pieces: &[Piece]) -> Result<(String, u64)> {
         let aside = self.root.join(ASIDE).join(uuid::Uuid::new_v4().simple().to_string());
-        let copy = || -> io::Result<String> {
-            let mut source = File::open(from)?;
-            let mut file = File::create_new(&aside)?;
-            let mut hasher = Sha256::new();
-            let mut buffer = vec![0; 1 << 20];
+        self.join(pieces, &aside).inspect_err(|_| drop(fs::remove_file(&aside)))
+    }
+
+    fn join(&self, pieces: &[Piece], aside: &Path) -> Result<(String, u64)> {
+        let to_write = |e| failed("write", aside, &e);
+        let mut file = File::create_new(aside).map_err(to_write)?;
+        let (mut hasher, mut size_bytes) = (Sha256::new(), 0);
+        let mut buffer = vec![0; 1 << 20];
+        for piece in pieces {
+            let (path, wanted) = match piece {
+                Piece::Blob(hash) => (self.path(hash), Some(hash)),
+                Piece::File(path) => (path.clone(), None),
+            };
+            let to_read = |e| failed("read", &path, &e);
+            let mut source = File::open(&path).map_err(to_read)?;
+            let mut of_piece = Sha256::new();
             loop {
-                let n = source.read(&mut buffer)?;
+                let n = source.read(&mut buffer).map_err(to_read)?;
                 if n == 0 {
                     break;
                 }
                 hasher.update(&buffer[..n]);
-                file.write_all(&buffer[..n])?;
+                if wanted.is_some() {
+                    of_piece.update(&buffer[..n]);
+                }
+                file.write_all(&buffer[..n]).map_err(to_write)?;
+                size_bytes += n as u64;
             }
-            file.sync_all()?;
-            let hash = hex::encode(hasher.finalize());
-            let path = self.path(&hash);
-            let folder = path.parent().unwrap_or(&self.root);
-            match fs::create_dir(folder) {
-                Ok(()) => File::open(&self.root)?.sync_all()?,
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(e) => return Err(e),
+            if let Some(hash) = wanted.filter(|hash| **hash != hex::encode(of_piece.finalize())) {
+                return Err(Error::Blob(format!("blob {hash} is damaged")));
             }
-            fs::rename(&aside, &path)?;
-            File::open(folder)?.sync_all()?;
-            Ok(hash)
-        };
-        copy().map_err(|e| {
-            drop(fs::remove_file(&aside));
-            failed("keep", from, &e)
-        })
+        }
+        file.sync_all().map_err(to_write)?;
+        let hash = hex::encode(hasher.finalize());
+        let path = self.path(&hash);
+        self.rename(aside, &path).map_err(|e| failed("keep", &path, &e))?;
+        Ok((hash, size_bytes))
+    }
+
+    /// Gives a whole and flushed file its name, which is on the disk when this returns.
+    fn rename(&self, aside: &Path, path: &Path) -> io::Result<()> {
+        let folder = path.parent().unwrap_or(&self.root);
+        match fs::create_dir(folder) {
+            Ok(()) => File::open(&self.root)?.sync_all()?,
+            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(e) => return Err(e),
+        }
+        fs::rename(aside, path)?;
+        File::open(folder)?.sync_all()
+    }
+
+    /// A part of a blob; nothing beyond its end.
+    pub(super) fn read_at(&self, hash: &str, offset: u64, n_bytes: u64) -> Result<Option<Bytes>> {
+        super::read_file_at(&self.path(hash), offset, n_bytes)
     }
 
     /// Marks a blob that is there as put just now; false when it has to be written.
@@ -113,14 +137,7 @@ impl Folder {
         let mut file = File::create_new(aside)?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        let folder = path.parent().unwrap_or(&self.root);
-        match fs::create_dir(folder) {
-            Ok(()) => File::open(&self.root)?.sync_all()?,
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(e),
-        }
-        fs::rename(aside, path)?;
-        File::open(folder)?.sync_all()
+        self.rename(aside, path)
     }
 
     pub(super) fn get(&self, hash: &str) -> Result<Option<Bytes>> {

@@ -5,8 +5,10 @@
 
 mod folder;
 mod s3;
+mod s3_upload;
 
-use std::path::PathBuf;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -25,6 +27,15 @@ pub struct Blobs {
 enum Place {
     Folder(Folder),
     S3(Box<S3>),
+}
+
+/// What a blob can be put together from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// The bytes of another blob.
+    Blob(String),
+    /// The content of a file of this machine.
+    File(PathBuf),
 }
 
 /// One blob in a listing.
@@ -76,18 +87,38 @@ impl Blobs {
 
     /// Keeps the content of a file, however large, and returns its key. The file stays where it is.
     pub async fn put_file(&self, path: PathBuf) -> Result<String> {
+        Ok(self.put_joined(vec![Piece::File(path)]).await?.0)
+    }
+
+    /// Keeps pieces, one after the other, as one blob, however large; returns its key and its size in bytes. The
+    /// pieces stay where they are, and no more than a few MiB of them are in memory.
+    pub async fn put_joined(&self, pieces: Vec<Piece>) -> Result<(String, u64)> {
+        if let Some(Piece::Blob(hash)) =
+            pieces.iter().find(|piece| matches!(piece, Piece::Blob(hash) if !is_hash(hash)))
+        {
+            return Err(Error::Blob(format!("there is no blob {hash}")));
+        }
         match &*self.place {
             Place::Folder(folder) => {
                 let folder = folder.clone();
-                blocking(move || folder.put_file(&path)).await
+                blocking(move || folder.put_joined(&pieces)).await
             }
-            Place::S3(_) => {
-                let read = move || {
-                    let failed = |e| Error::Blob(format!("cannot read {}: {e}", path.display()));
-                    std::fs::read(&path).map(Bytes::from).map_err(failed)
-                };
-                self.put(blocking(read).await?).await
+            Place::S3(s3) => s3.put_joined(&pieces).await,
+        }
+    }
+
+    /// Up to `n_bytes` bytes of a blob from a place on, none beyond its end; `None` if there is no such blob. Unlike
+    /// [`Blobs::get`] this cannot tell whether they are still those that were put.
+    pub async fn read_at(&self, hash: &str, offset: u64, n_bytes: u64) -> Result<Option<Bytes>> {
+        if !is_hash(hash) {
+            return Ok(None);
+        }
+        match &*self.place {
+            Place::Folder(folder) => {
+                let (folder, hash) = (folder.clone(), hash.to_owned());
+                blocking(move || folder.read_at(&hash, offset, n_bytes)).await
             }
+            Place::S3(s3) => s3.read_at(hash, offset, n_bytes).await,
         }
     }
 
@@ -170,6 +201,22 @@ fn verified(found: Option<Bytes>, hash: &str) -> Result<Option<Bytes>> {
     match found {
         Some(bytes) if Blobs::hash_of(&bytes) != hash => Err(Error::Blob(format!("blob {hash} is damaged"))),
         found => Ok(found),
+    }
+}
+
+/// A part of a file, nothing beyond its end; `None` if there is no such file.
+fn read_file_at(path: &Path, offset: u64, n_bytes: u64) -> Result<Option<Bytes>> {
+    let read = || -> std::io::Result<Bytes> {
+        let mut file = std::fs::File::open(path)?;
+        file.seek(SeekFrom::Start(offset))?;
+        let mut bytes = Vec::new();
+        file.take(n_bytes).read_to_end(&mut bytes)?;
+        Ok(bytes.into())
+    };
+    match read() {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::Blob(format!("cannot read {}: {e}", path.display()))),
     }
 }
 

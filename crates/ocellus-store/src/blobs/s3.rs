@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use reqwest::header::RANGE;
 use reqwest::{Response, StatusCode};
 use rusty_s3::actions::ListObjectsV2;
 use rusty_s3::{Bucket, Credentials, S3Action, UrlStyle};
@@ -15,7 +16,7 @@ use super::{BlobEntry, is_hash};
 use crate::{Error, Result};
 
 /// How long a signed request may be on its way.
-const SIGNED_FOR: Duration = Duration::from_secs(300);
+pub(super) const SIGNED_FOR: Duration = Duration::from_secs(300);
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a transfer may stand still.
@@ -25,10 +26,10 @@ const MAX_TRIES: u32 = 4;
 
 /// A bucket, or what lies under a prefix in it.
 pub(super) struct S3 {
-    bucket: Bucket,
+    pub(super) bucket: Bucket,
     /// Empty, or ends with a slash.
     prefix: String,
-    credentials: Option<Credentials>,
+    pub(super) credentials: Option<Credentials>,
     client: reqwest::Client,
 }
 
@@ -51,13 +52,13 @@ impl S3 {
         Ok(s3)
     }
 
-    fn key(&self, hash: &str) -> String {
+    pub(super) fn key(&self, hash: &str) -> String {
         format!("{}{hash}", self.prefix)
     }
 
     /// Sends a request until it is answered by something else than a passing fault; `None` when the
     /// answer is that there is no such object.
-    async fn send(
+    pub(super) async fn send(
         &self,
         what: &str,
         request: impl Fn(&reqwest::Client) -> reqwest::RequestBuilder,
@@ -68,6 +69,10 @@ impl S3 {
             let problem = match request(&self.client).send().await {
                 Ok(response) if response.status().is_success() => return Ok(Some(response)),
                 Ok(response) if response.status() == StatusCode::NOT_FOUND => return Ok(None),
+                // Answered only to a request for a part.
+                Ok(response) if response.status() == StatusCode::RANGE_NOT_SATISFIABLE => {
+                    return Ok(Some(response));
+                }
                 Ok(response) => {
                     let status = response.status();
                     let problem = format!("S3 answered {status} to {what}");
@@ -105,6 +110,27 @@ impl S3 {
         match self.send("a get", send).await? {
             Some(response) => Ok(Some(response.bytes().await.map_err(|e| Error::Blob(describe(e)))?)),
             None => Ok(None),
+        }
+    }
+
+    /// A part of an object; nothing beyond its end.
+    pub(super) async fn read_at(&self, hash: &str, offset: u64, n_bytes: u64) -> Result<Option<Bytes>> {
+        if n_bytes == 0 {
+            return Ok(self.exists(hash).await?.then(Bytes::new));
+        }
+        let key = self.key(hash);
+        let range = format!("bytes={offset}-{}", offset.saturating_add(n_bytes - 1));
+        let send = |client: &reqwest::Client| {
+            let action = self.bucket.get_object(self.credentials.as_ref(), &key);
+            client.get(action.sign(SIGNED_FOR)).header(RANGE, &range)
+        };
+        let Some(response) = self.send("a get", send).await? else { return Ok(None) };
+        match response.status() {
+            StatusCode::PARTIAL_CONTENT => {
+                Ok(Some(response.bytes().await.map_err(|e| Error::Blob(describe(e)))?))
+            }
+            StatusCode::RANGE_NOT_SATISFIABLE => Ok(Some(Bytes::new())),
+            status => Err(Error::Blob(format!("S3 answered {status} to a request for a part"))),
         }
     }
 
@@ -149,7 +175,7 @@ impl S3 {
         Ok(entries.collect())
     }
 
-    fn no_bucket(&self) -> Error {
+    pub(super) fn no_bucket(&self) -> Error {
         Error::Blob(format!("there is no bucket {}", self.bucket.name()))
     }
 }
@@ -181,7 +207,7 @@ fn parse(url: &str) -> Result<(Bucket, String)> {
 }
 
 /// The error with its causes, without the URL: it is signed and as good as a key.
-fn describe(error: reqwest::Error) -> String {
+pub(super) fn describe(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut text = error.to_string();
     let mut source = std::error::Error::source(&error);

@@ -186,3 +186,54 @@ async fn a_place_that_cannot_be_used_is_said_at_the_start() {
         assert!(Blobs::open(&StoreConfig::new("", url)).await.is_err(), "{url}");
     }
 }
+
+#[tokio::test]
+async fn blobs_and_files_are_joined_into_one_and_read_in_parts() {
+    let folder = tempfile::tempdir().unwrap();
+    for blobs in places(&folder).await {
+        // Beyond what is put in one request, so that S3 gets it in parts; no two parts are alike.
+        let large: Vec<u8> = (0..9_000_000_u32).flat_map(|n| n.to_le_bytes()).collect();
+        let first = blobs.put(Bytes::from(large.clone())).await.unwrap();
+        let empty = blobs.put(Bytes::new()).await.unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"the end").unwrap();
+        let pieces =
+            vec![Piece::Blob(first.clone()), Piece::Blob(empty), Piece::File(file.path().to_owned())];
+        let (hash, size_bytes) = blobs.put_joined(pieces).await.unwrap();
+        let expected = [large.as_slice(), b"the end"].concat();
+        assert_eq!((hash.clone(), size_bytes), (Blobs::hash_of(&expected), expected.len() as u64));
+        assert_eq!(blobs.get(&hash).await.unwrap().unwrap(), expected);
+        for (offset, n_bytes, part) in [
+            (0, 4, &expected[..4]),
+            (35_999_999, 3, &expected[35_999_999..36_000_002]),
+            (36_000_000, 1000, b"the end".as_slice()),
+            (36_000_007, 5, b"".as_slice()),
+            (99_000_000, 5, b"".as_slice()),
+            (3, 0, b"".as_slice()),
+        ] {
+            assert_eq!(blobs.read_at(&hash, offset, n_bytes).await.unwrap().unwrap(), part, "{offset}");
+        }
+        let (short, _) = blobs.put_joined(vec![Piece::File(file.path().to_owned())]).await.unwrap();
+        assert_eq!(blobs.get(&short).await.unwrap().unwrap(), b"the end".as_slice());
+        assert_eq!(blobs.put_joined(Vec::new()).await.unwrap(), (Blobs::hash_of(b""), 0));
+        assert_eq!(blobs.read_at(&Blobs::hash_of(b"?"), 0, 1).await.unwrap(), None);
+        assert_eq!(blobs.read_at(&Blobs::hash_of(b"?"), 0, 0).await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
+async fn a_piece_that_is_gone_or_damaged_is_never_joined() {
+    let folder = tempfile::tempdir().unwrap();
+    for blobs in places(&folder).await {
+        for missing in [Blobs::hash_of(b"never put"), "../secret".to_owned()] {
+            let error = blobs.put_joined(vec![Piece::Blob(missing)]).await.unwrap_err();
+            assert!(matches!(error, Error::Blob(_)), "{error:?}");
+        }
+    }
+    let blobs = folder_blobs(&folder).await;
+    let hash = blobs.put(Bytes::from_static(b"as it was")).await.unwrap();
+    std::fs::write(blobs.path(&hash).unwrap(), b"otherwise").unwrap();
+    let error = blobs.put_joined(vec![Piece::Blob(hash)]).await.unwrap_err();
+    assert!(matches!(error, Error::Blob(why) if why.contains("damaged")));
+    assert_eq!(all_files(&folder.path().join("tmp")), [] as [PathBuf; 0], "nothing is left aside");
+}

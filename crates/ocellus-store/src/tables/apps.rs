@@ -54,6 +54,7 @@ const ROWS_OF_AN_APP: &[(&str, &str)] = &[
     ("dataset_inputs", "dataset_uid, input_id"),
     ("dataset_items", "version_uid, input_id"),
     ("dataset_exports", "version_uid, format"),
+    ("dataset_export_chunks", "version_uid, format, run, idx"),
     ("collaborators", "id"),
     ("renditions", "input_id, size"),
     ("model_versions", "model_uid, id"),

@@ -98,7 +98,7 @@ impl Tx<'_> {
         self.select("dataset_exports", &sql, &[app_uid.into(), version_uid.into()], from_row)
     }
 
-    /// Writes how far an export has got; false when another attempt has taken its place or it is gone.
+    /// Writes how far an export has got; false when it has ended, another attempt has taken its place, or it is gone.
     pub fn set_dataset_export_progress(
         &self,
         (app_uid, version_uid, format, run): (&str, &str, &str, &str),
@@ -106,14 +106,17 @@ impl Tx<'_> {
         now_us: i64,
     ) -> Result<bool> {
         let sql = "UPDATE dataset_exports SET state = 1, n_done = ?5, modified_at_us = ?6 \
-                   WHERE app_uid = ?1 AND version_uid = ?2 AND format = ?3 AND run = ?4";
+                   WHERE app_uid = ?1 AND version_uid = ?2 AND format = ?3 AND run = ?4 AND state < 2";
         let params =
             [app_uid.into(), version_uid.into(), format.into(), run.into(), n_done.into(), now_us.into()];
         Ok(self.exec(sql, &params)? > 0)
     }
 
-    /// Removes the exports of a version; their archives are then in nobody's use. Returns how many went.
+    /// Removes the exports of a version with their chunks; the blobs of both are then in nobody's use. Returns how many
+    /// exports went.
     pub fn delete_dataset_exports(&self, app_uid: &str, version_uid: &str) -> Result<u64> {
+        let sql = "DELETE FROM dataset_export_chunks WHERE app_uid = ?1 AND version_uid = ?2";
+        self.exec(sql, &[app_uid.into(), version_uid.into()])?;
         let sql = "DELETE FROM dataset_exports WHERE app_uid = ?1 AND version_uid = ?2";
         self.exec(sql, &[app_uid.into(), version_uid.into()])
     }

@@ -14,6 +14,7 @@ pub mod concept_relations;
 pub mod concepts;
 pub mod copies;
 pub mod counters;
+pub mod dataset_export_chunks;
 pub mod dataset_exports;
 pub mod dataset_inputs;
 pub mod dataset_items;
