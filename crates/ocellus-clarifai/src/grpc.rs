@@ -13,6 +13,7 @@ use futures_util::future::BoxFuture;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 
 use crate::call::{self, Head};
+use crate::numbers_2023;
 use crate::pb::status::StatusCode as Code;
 use crate::service::{Api, Rpc};
 
@@ -64,11 +65,17 @@ impl tonic::server::UnaryService<Bytes> for Unary {
         let (api, rpc, head) = (self.api.clone(), self.rpc.clone(), self.head.clone());
         Box::pin(async move {
             let rpc = rpc.map_err(|name| tonic::Status::unimplemented(format!("there is no RPC {name}")))?;
+            let request = request.into_inner();
+            let of_2023 = numbers_2023::request(&rpc.name, &request);
+            let is_of_2023 = of_2023.is_some();
             let answer = match call::admit(&api, &rpc, &head).await {
-                Ok((handler, cx)) => call::run(handler, cx, request.into_inner(), &head).await,
+                Ok((handler, cx)) => call::run(handler, cx, of_2023.unwrap_or(request), &head).await,
                 Err(error) => Err(error),
             };
             match answer {
+                Ok(reply) if is_of_2023 => {
+                    Ok(tonic::Response::new(numbers_2023::answer(&rpc.name, &reply.body)))
+                }
                 Ok(reply) => Ok(tonic::Response::new(reply.body)),
                 Err(error) if error.code == Code::NotImplemented && rpc.handler.is_none() => {
                     Err(tonic::Status::unimplemented(error.details))
