@@ -57,7 +57,9 @@ pub async fn create(app: &AppCtx, new: Vec<NewAnnotation>) -> Result<Vec<Result<
             results.into_iter().map(|result| result.and_then(|_| made.next().ok_or_else(missing))).collect(),
         )
     };
-    app.platform().store().write(write).await
+    let made = app.platform().store().write(write).await;
+    app.platform().job_added().notify_waiters();
+    made
 }
 
 /// Checks what can be seen without the database.
@@ -175,7 +177,9 @@ pub async fn patch(
         }
         read_rows(tx, &by.app_uid, changed)
     };
-    app.platform().store().write(write).await
+    let changed = app.platform().store().write(write).await;
+    app.platform().job_added().notify_waiters();
+    changed
 }
 
 #[expect(clippy::too_many_arguments, reason = "what a change needs to know, each once")]

@@ -78,7 +78,9 @@ struct Snapshot {
 
 async fn run(cx: JobCtx) -> Result<Outcome> {
     let Some(app_uid) = cx.job.app_uid.clone() else { return Ok(Outcome::nothing()) };
-    let target = Target::of(&cx.job)?;
+    let mut target = Target::of(&cx.job)?;
+    // It may be long, and the target is copied often.
+    let only = target.only.take();
     let at_start =
         |version: &mut Version| (version.state, version.error) = (VersionState::InProgress, String::new());
     let Some(version) = set(&cx.platform, &app_uid, &target, at_start).await? else {
@@ -87,7 +89,6 @@ async fn run(cx: JobCtx) -> Result<Outcome> {
     // Rows of an attempt that was cut off.
     purge_version(&cx, &app_uid, &target.version_uid).await?;
     let (uid, dataset_uid) = (app_uid.clone(), version.dataset_uid);
-    let only = target.only.clone();
     let snapshot = cx.platform.store().read(move |tx| read(tx, &uid, &dataset_uid, only.as_ref())).await?;
     let Snapshot { file, n_items, counts, content_hash } = snapshot;
     write(&cx, &app_uid, &target, file, n_items).await?;

@@ -1,7 +1,10 @@
 //! Annotations by worker, status, task, track and frame; labels of parts; tracks; the queue of tasks.
 
 use ocellus_store::testing::TestStore;
-use ocellus_store::{Annotation, AnnotationQuery, AnnotationTrack, Error, JsonMap, TaskAssignment, Tx};
+use ocellus_store::{
+    Annotation, AnnotationQuery, AnnotationRegion, AnnotationTest, AnnotationTrack, Error, JsonMap,
+    TaskAssignment, Tx, Vector,
+};
 
 use crate::label;
 
@@ -173,6 +176,98 @@ async fn tracks_and_work_go_with_their_input_and_their_app() {
             while tx.purge_app_rows("a", 100)? > 0 {}
             assert_eq!(tx.annotation_track("a", "2")?, None);
             assert_eq!(tx.task_assignments_of_worker("a", "k", "ann", "pending", 9)?, []);
+            Ok::<_, Error>(())
+        });
+        checks.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn the_parts_that_annotations_mark_go_with_them_and_so_do_their_vectors() {
+    for db in TestStore::all().await {
+        let checks = db.store.write(|tx| {
+            let part = |annotation: &str, region: &str, input: &str| AnnotationRegion {
+                app_uid: "a".to_owned(),
+                annotation_id: annotation.to_owned(),
+                region_id: region.to_owned(),
+                input_id: input.to_owned(),
+                outline: "box".to_owned(),
+            };
+            let parts =
+                [part("x", "1", "in"), part("x", "2", "in"), part("y", "1", "in"), part("z", "1", "other")];
+            tx.put_annotation_regions(&parts)?;
+            assert_eq!(tx.waiting_regions("a", "in", 10)?.len(), 3);
+            let describe = |tx: &Tx<'_>| {
+                for part in &parts {
+                    assert!(tx.end_region(part, true)?);
+                    tx.put_vectors(&[Vector {
+                        app_uid: "a".to_owned(),
+                        space: "s".to_owned(),
+                        input_id: part.key(),
+                        seq: 0,
+                        deleted: false,
+                        data: vec![1.0],
+                    }])?;
+                }
+                Ok::<_, Error>(())
+            };
+            describe(tx)?;
+            assert_eq!(tx.described_regions("a", ("x", "1"), 2)?, parts[1..3]);
+            assert_eq!(tx.described_regions_of("a", &["x"])?.len(), 2);
+            // Another outline: the vector goes at once, and what was made for the old one is not taken.
+            let moved = AnnotationRegion { outline: "other box".to_owned(), ..parts[0].clone() };
+            tx.put_annotation_regions(std::slice::from_ref(&moved))?;
+            assert!(!tx.end_region(&parts[0], true)?);
+            assert_eq!(tx.waiting_regions("a", "in", 10)?, [moved]);
+            assert_eq!(tx.count_vectors("a", "s")?, 3);
+            tx.delete_annotations("a", &["x"])?;
+            assert_eq!((tx.regions_of_annotation("a", "x")?.len(), tx.count_vectors("a", "s")?), (0, 2));
+            tx.delete_inputs("a", &["in"])?;
+            assert_eq!((tx.regions_of_inputs("a", &["in"])?.len(), tx.count_vectors("a", "s")?), (0, 1));
+            tx.delete_all_inputs("a")?;
+            assert_eq!((tx.regions_of_inputs("a", &["other"])?.len(), tx.count_vectors("a", "s")?), (0, 0));
+            Ok::<_, Error>(())
+        });
+        checks.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn tests_on_columns_hold_together() {
+    for db in TestStore::all().await {
+        let checks = db.store.write(|tx| {
+            let task = Annotation {
+                task_id: "k".to_owned(),
+                modified_at_us: 5,
+                ..annotation("task", "ann", "", "pending")
+            };
+            let whole = Annotation {
+                whole: true,
+                input_id: "2".to_owned(),
+                ..annotation("whole", "bob", "", "success")
+            };
+            for row in [task, whole, annotation("model", "ann", "m1", "success")] {
+                tx.insert_annotation(&row)?;
+            }
+            let any = AnnotationTest::default();
+            let by = |account_id: &str| AnnotationTest { account_id: account_id.to_owned(), ..any.clone() };
+            for (test, expected) in [
+                (any.clone(), vec!["model", "task", "whole"]),
+                (by("ann"), vec!["model", "task"]),
+                (AnnotationTest { by_person: true, ..by("ann") }, vec!["task"]),
+                (AnnotationTest { model_version_id: "m1".to_owned(), ..any.clone() }, vec!["model"]),
+                (AnnotationTest { statuses: words(&["pending", "denied"]), ..any.clone() }, vec!["task"]),
+                (AnnotationTest { task_id: "k".to_owned(), ..by("bob") }, vec![]),
+                (AnnotationTest { changed_us: Some((5, 9)), ..any.clone() }, vec!["task"]),
+                (AnnotationTest { whole: true, ..any.clone() }, vec!["whole"]),
+                (AnnotationTest { id: "task".to_owned(), ..any.clone() }, vec!["task"]),
+            ] {
+                let found = tx.annotations_passing("a", &test, "", 10)?;
+                assert_eq!(found.iter().map(|row| row.id.as_str()).collect::<Vec<_>>(), expected, "{test:?}");
+                assert_eq!(tx.inputs_with_annotation("a", &test)?.len(), expected.len());
+            }
+            assert_eq!(tx.annotations_passing("a", &any, "model", 1)?[0].id, "task");
+            assert_eq!(tx.annotations_by_ids("a", &["whole", "none"])?.len(), 1);
             Ok::<_, Error>(())
         });
         checks.await.unwrap();
