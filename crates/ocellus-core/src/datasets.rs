@@ -1,5 +1,6 @@
 //! Datasets: named sets of an app's inputs, their frozen versions, and the archives made of those.
 
+pub mod content;
 mod diff;
 pub mod exports;
 pub mod frozen;
@@ -17,7 +18,7 @@ pub use metrics::{Counts, Metrics};
 use ocellus_store as store;
 use serde::{Deserialize, Serialize};
 
-use crate::jobs::purge_datasets;
+use crate::jobs::{export_dataset, purge_datasets};
 use crate::resources::{self, Document, Listing, MAX_PER_CALL, New, Shelf, Stored};
 use crate::{AppCtx, Error, JsonMap, Page, PatchAction, Result};
 
@@ -129,7 +130,7 @@ pub async fn delete(app: &AppCtx, ids: &[String]) -> Result<()> {
                 let dataset = find(tx, &app_uid, id)?;
                 gone.datasets.push(dataset.uid);
                 for version in versions::all_of(tx, &app_uid, id)? {
-                    tx.delete_dataset_exports(&app_uid, &version.doc.uid)?;
+                    export_dataset::stop_all(tx, &app_uid, &version.doc.uid, now_us)?;
                     gone.versions.push(version.doc.uid);
                 }
                 tx.delete_resources_within(&app_uid, versions::Version::KIND, id)?;

@@ -1,7 +1,6 @@
 //! Archives of versions: asked for, made by a job, and read by whoever may read the app.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -12,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::frozen::Frozen;
-use super::versions;
+use super::versions::{self, VersionState};
 use crate::jobs::export_dataset;
 use crate::{AppCtx, Error, JsonMap, Resource, Result};
 
@@ -164,8 +163,8 @@ fn from_row(row: store::DatasetExport) -> Option<Export> {
     })
 }
 
-/// Asks for archives of a version that is ready, and tells how far each has got. One that is there or on its way is not
-/// made again; one that failed is.
+/// Asks for archives of a version, and tells how far each has got. One that is there or on its way is not made again; one
+/// that failed is. Those of a version that is being made wait for it. `Invalid` if the version failed.
 pub async fn put(
     app: &AppCtx,
     dataset_id: &str,
@@ -198,7 +197,7 @@ pub async fn put(
 }
 
 fn start(tx: &store::Tx<'_>, about: &ExportAbout, asked: &export_dataset::Asked) -> Result<Vec<Export>> {
-    let version = versions::find_ready(tx, &about.app_uid, &about.dataset_id, &asked.version_id)?;
+    let version = versions::find_unless_failed(tx, &about.app_uid, &about.dataset_id, &asked.version_id)?;
     let mut known: HashMap<String, store::DatasetExport> = HashMap::new();
     for row in tx.dataset_exports(&about.app_uid, &version.uid)? {
         known.insert(row.format.clone(), row);
@@ -209,8 +208,10 @@ fn start(tx: &store::Tx<'_>, about: &ExportAbout, asked: &export_dataset::Asked)
             Some(row) if row.state != FAILED => row.clone(),
             _ => {
                 let row = asked.row(about, &version, *format, run);
-                tx.put_dataset_export(&row)?;
-                export_dataset::job(about, &row).insert(tx)?;
+                match version.state {
+                    VersionState::Ready => export_dataset::begin(tx, about, &row)?,
+                    _ => export_dataset::wait(tx, about, &row)?,
+                }
                 known.insert(row.format.clone(), row.clone());
                 row
             }
@@ -243,19 +244,13 @@ impl From<&versions::Version> for VersionRef {
 }
 
 /// An archive to read from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Archive {
     /// SHA-256 of it, in hex.
     pub hash: String,
     /// In bytes.
     pub size_bytes: u64,
-    place: Place,
-}
-
-#[derive(Clone, Debug)]
-enum Place {
-    File(PathBuf),
-    Memory(Bytes),
+    blobs: store::Blobs,
 }
 
 /// Opens an archive. `NotFound` unless it is ready.
@@ -273,34 +268,18 @@ pub async fn open(app: &AppCtx, dataset_id: &str, version_id: &str, format: Expo
     let row = rows.into_iter().find(|row| row.format == format.name() && row.state == READY);
     let row = row.ok_or_else(missing)?;
     let hash = row.blob.ok_or_else(missing)?;
-    let blobs = app.platform().store().blobs();
-    let place = match blobs.path(&hash) {
-        Some(path) => Place::File(path),
-        None => Place::Memory(blobs.get(&hash).await?.ok_or_else(missing)?),
-    };
-    Ok(Archive { hash, size_bytes: u64::try_from(row.size_bytes).unwrap_or(0), place })
+    let blobs = app.platform().store().blobs().clone();
+    Ok(Archive { hash, size_bytes: u64::try_from(row.size_bytes).unwrap_or(0), blobs })
 }
 
 impl Archive {
     /// Up to `n_bytes` bytes from a place on; none beyond the end.
     pub async fn read(&self, offset: u64, n_bytes: u64) -> Result<Bytes> {
-        let end = self.size_bytes.min(offset.saturating_add(n_bytes));
-        if offset >= end {
+        let n_bytes = n_bytes.min(self.size_bytes.saturating_sub(offset));
+        if n_bytes == 0 {
             return Ok(Bytes::new());
         }
-        match &self.place {
-            Place::Memory(bytes) => {
-                let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX).min(bytes.len());
-                Ok(bytes.slice(at(offset)..at(end)))
-            }
-            Place::File(path) => {
-                use tokio::io::{AsyncReadExt, AsyncSeekExt};
-                let mut file = tokio::fs::File::open(path).await.map_err(Error::internal)?;
-                file.seek(std::io::SeekFrom::Start(offset)).await.map_err(Error::internal)?;
-                let mut buffer = vec![0; usize::try_from(end - offset).unwrap_or(0)];
-                file.read_exact(&mut buffer).await.map_err(Error::internal)?;
-                Ok(buffer.into())
-            }
-        }
+        let missing = || Error::not_found(Resource::Other("dataset version export", self.hash.clone()));
+        self.blobs.read_at(&self.hash, offset, n_bytes).await?.ok_or_else(missing)
     }
 }

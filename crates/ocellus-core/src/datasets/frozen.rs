@@ -185,7 +185,8 @@ impl Frozen {
         if !self.item.file_name.is_empty() {
             return self.item.file_name.clone();
         }
-        let extension = match self.mime.as_deref() {
+        let mime = self.mime.as_deref().map(|mime| mime.split(';').next().unwrap_or(mime).trim());
+        let extension = match mime {
             Some("image/jpeg") => "jpg",
             Some("image/svg+xml" | "application/octet-stream") | None => "",
             Some("text/plain") => "txt",

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::frozen::Only;
 use super::{Counts, find, read_doc};
-use crate::jobs::{freeze_dataset, purge_datasets};
+use crate::jobs::{export_dataset, freeze_dataset, purge_datasets};
 use crate::resources::{self, Document, Listing, MAX_PER_CALL, New, Shelf, Stored};
 use crate::search::{self, Filter};
 use crate::{AppCtx, Error, JsonMap, Page, PatchAction, Result};
@@ -251,7 +251,7 @@ pub async fn delete(app: &AppCtx, dataset_id: &str, ids: &[String]) -> Result<()
             for id in &ids {
                 let version = find_in(tx, &app_uid, &dataset_id, id)?;
                 tx.delete_resources(&app_uid, Version::KIND, &dataset_id, &[id])?;
-                tx.delete_dataset_exports(&app_uid, &version.uid)?;
+                export_dataset::stop_all(tx, &app_uid, &version.uid, now_us)?;
                 gone.versions.push(version.uid);
             }
             purge_datasets::job(&job_id, &account_id, &app_uid, &gone, now_us).insert(tx)

@@ -1,19 +1,28 @@
-//! Writes a version of a dataset as an archive: input by input into a temporary file, which then becomes a blob.
+//! Writes a version of a dataset as an archive: chunk by chunk, each kept as a blob when it is finished, and in the end put
+//! together. An attempt that was cut off is taken up after its last finished chunk; the archive is the same as if it had
+//! never been.
 
-use std::io::{Cursor, Read};
+mod chunks;
+#[cfg(test)]
+mod tests;
 
-use bytes::Bytes;
+use std::collections::BTreeSet;
+use std::io::{self, Read};
+
 use futures_util::FutureExt;
-use ocellus_interchange::{Scratch, Sink, WriteOptions, Writer, ZipSink};
-use ocellus_store as store;
+use ocellus_interchange::{Format, Scratch, Sink, WriteOptions, Writer};
+use ocellus_store::{self as store, Piece};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::sync::OwnedRwLockReadGuard;
 
-use super::{JobCtx, JobKind, NewJob, Outcome};
+use self::chunks::{Chunks, Parts};
+use super::{JobCtx, JobKind, NewJob, Outcome, gc_blobs};
+use crate::datasets::content::ContentReader;
 use crate::datasets::exports::{ExportAbout, ExportFormat, Exporter, FAILED, PENDING, READY};
 use crate::datasets::frozen::Frozen;
 use crate::datasets::versions::Version;
-use crate::{Error, JsonMap, Result};
+use crate::{Error, JsonMap, Platform, Result};
 
 pub(crate) const KIND: JobKind = JobKind {
     name: "export_dataset",
@@ -23,8 +32,10 @@ pub(crate) const KIND: JobKind = JobKind {
     give_up: Some(give_up),
 };
 
-/// Inputs read, and in a dialect's own formats written to one file, at once.
-const BATCH: i64 = 128;
+/// Inputs read, and in a dialect's own formats written to one file, at once: all that a chunk holds.
+const BATCH: i64 = chunks::MAX_INPUTS as i64;
+/// How often a blob is put again that was collected before anything could refer to it.
+const MAX_PUTS: u32 = 3;
 
 /// Who asked for archives, and the attempt at making each.
 pub(crate) struct Asked {
@@ -89,8 +100,58 @@ impl Target {
     }
 }
 
+/// Where the row of an archive that waits for its version says what it is made for.
+const WAITING: &str = "waiting";
+
+/// Has an archive made of a version that is ready.
+pub(crate) fn begin(tx: &store::Tx<'_>, about: &ExportAbout, row: &store::DatasetExport) -> Result<()> {
+    tx.put_dataset_export(row)?;
+    job(about, row).insert(tx)
+}
+
+/// Has an archive made as soon as its version is ready.
+pub(crate) fn wait(tx: &store::Tx<'_>, about: &ExportAbout, row: &store::DatasetExport) -> Result<()> {
+    let mut row = row.clone();
+    row.doc.insert(WAITING.to_owned(), serde_json::to_value(about).map_err(Error::internal)?);
+    Ok(tx.put_dataset_export(&row)?)
+}
+
+/// Has the archives made that waited for a version.
+pub(crate) fn version_is_ready(
+    tx: &store::Tx<'_>,
+    app_uid: &str,
+    version: &Version,
+    now_us: i64,
+) -> Result<()> {
+    for mut row in tx.dataset_exports(app_uid, &version.uid)? {
+        let Some(about) = row.doc.shift_remove(WAITING) else { continue };
+        let about = serde_json::from_value(about).map_err(Error::internal)?;
+        row.n_items = i64::try_from(version.counts.total.inputs).unwrap_or(i64::MAX);
+        row.modified_at_us = now_us;
+        begin(tx, &about, &row)?;
+    }
+    Ok(())
+}
+
+/// Gives up the archives that waited for a version.
+pub(crate) fn version_failed(
+    tx: &store::Tx<'_>,
+    app_uid: &str,
+    version: &Version,
+    now_us: i64,
+) -> Result<()> {
+    for mut row in tx.dataset_exports(app_uid, &version.uid)? {
+        if row.doc.shift_remove(WAITING).is_some() {
+            (row.state, row.modified_at_us) = (FAILED, now_us);
+            row.error = format!("the version could not be made: {}", version.error);
+            tx.put_dataset_export(&row)?;
+        }
+    }
+    Ok(())
+}
+
 /// The job for an archive; its id is that of the attempt.
-pub(crate) fn job(about: &ExportAbout, row: &store::DatasetExport) -> NewJob {
+fn job(about: &ExportAbout, row: &store::DatasetExport) -> NewJob {
     let mut new = NewJob::new(&KIND, &row.run, &row.account_id, row.created_at_us);
     new.job.app_uid = Some(about.app_uid.clone());
     let target = Target {
@@ -106,44 +167,93 @@ pub(crate) fn job(about: &ExportAbout, row: &store::DatasetExport) -> NewJob {
     new
 }
 
+/// Stops and forgets the exports of a version that is being deleted.
+pub(crate) fn stop_all(tx: &store::Tx<'_>, app_uid: &str, version_uid: &str, now_us: i64) -> Result<()> {
+    for row in tx.dataset_exports(app_uid, version_uid)? {
+        tx.cancel_job(&row.run, now_us)?;
+    }
+    tx.delete_dataset_exports(app_uid, version_uid)?;
+    Ok(())
+}
+
 async fn run(cx: JobCtx) -> Result<Outcome> {
     let target = Target::of(&cx.job)?;
     let format = ExportFormat::from_name(&target.format)
         .ok_or_else(|| Error::unsupported(format!("there is no format '{}'", target.format)))?;
     let handle = tokio::runtime::Handle::current();
-    let pages = Pages { cx: cx.clone(), target: target.clone(), handle };
+    let work = Work { cx: cx.clone(), target: target.clone(), handle };
     let written =
-        tokio::task::spawn_blocking(move || write(&pages, format)).await.map_err(Error::internal)??;
-    let size_bytes = written.file.as_file().metadata().map_err(Error::internal)?.len();
-    let held = cx.platform.blob_gate().clone().read_owned().await;
-    let hash = cx.platform.store().blobs().put_file(written.file.path().to_owned()).await?;
+        tokio::task::spawn_blocking(move || write(&work, format)).await.map_err(Error::internal)??;
+    cx.checkpoint()?;
+    let kept = keep(&cx.platform, written.parts.pieces.clone()).await?;
     let now_us = cx.platform.clock().now_us();
+    let (cleanup_id, account_id) = (cx.platform.ids().id(), cx.job.account_id.clone());
+    let (hash, size_bytes, lost) = (kept.hash, kept.size_bytes, written.lost);
     let mut outcome = Outcome::effect(move |tx| {
+        collect_chunks(tx, &target, (&cleanup_id, &account_id), now_us)?;
         let Some(mut row) = target.row(tx)? else { return Ok(()) };
         (row.state, row.blob, row.n_done) = (READY, Some(hash.clone()), row.n_items);
         row.size_bytes = i64::try_from(size_bytes).unwrap_or(i64::MAX);
-        row.doc.insert("lost".to_owned(), Value::Object(written.lost.clone()));
+        row.doc.insert("lost".to_owned(), Value::Object(lost.clone()));
         row.modified_at_us = now_us;
         Ok(tx.put_dataset_export(&row)?)
     });
-    outcome.blobs_held = Some(held);
+    outcome.blobs_held = Some(kept.held);
     Ok(outcome)
 }
 
-/// An archive that was written, and what its format could not hold.
+/// Forgets the chunks of an attempt that has ended; their bytes are collected later.
+fn collect_chunks(
+    tx: &store::Tx<'_>,
+    target: &Target,
+    (job_id, account_id): (&str, &str),
+    now_us: i64,
+) -> Result<()> {
+    let blobs: BTreeSet<String> = tx.delete_dataset_export_chunks(target.key())?.into_iter().collect();
+    if blobs.is_empty() {
+        return Ok(());
+    }
+    gc_blobs::job_for(job_id, account_id, &blobs, now_us).insert(tx)
+}
+
+/// A blob that is not collected while this is held.
+struct Kept {
+    hash: String,
+    size_bytes: u64,
+    held: OwnedRwLockReadGuard<()>,
+}
+
+/// Puts a blob together. The collector is kept waiting only after the bytes are there, however long that takes.
+async fn keep(platform: &Platform, pieces: Vec<Piece>) -> Result<Kept> {
+    let blobs = platform.store().blobs();
+    for _ in 0..MAX_PUTS {
+        let (hash, size_bytes) = blobs.put_joined(pieces.clone()).await?;
+        let held = platform.blob_gate().clone().read_owned().await;
+        if blobs.exists(&hash).await? {
+            return Ok(Kept { hash, size_bytes, held });
+        }
+    }
+    Err(Error::unavailable("what was just written to the blob store is gone"))
+}
+
+/// An archive that is ready to be put together, and what its format could not hold.
 struct Written {
-    file: tempfile::NamedTempFile,
+    parts: Parts,
     lost: JsonMap,
 }
 
 /// The inputs of a version, read page by page from a thread that may wait.
-struct Pages {
+struct Work {
     cx: JobCtx,
     target: Target,
     handle: tokio::runtime::Handle,
 }
 
-impl Pages {
+fn no_longer_wanted() -> Error {
+    Error::cancelled("the version was deleted")
+}
+
+impl Work {
     fn after(&self, seq: i64) -> Result<Vec<store::DatasetItem>> {
         self.cx.checkpoint()?;
         let target = self.target.clone();
@@ -153,10 +263,6 @@ impl Pages {
         }))
     }
 
-    fn bytes(&self, hash: &str) -> Result<Option<Bytes>> {
-        Ok(self.handle.block_on(self.cx.platform.store().blobs().get(hash))?)
-    }
-
     fn note(&self, n_done: i64) -> Result<()> {
         let (target, now_us) = (self.target.clone(), self.cx.platform.clock().now_us());
         let write = move |tx: &mut store::Tx<'_>| {
@@ -164,86 +270,115 @@ impl Pages {
         };
         match self.handle.block_on(self.cx.platform.store().write(write))? {
             true => Ok(()),
-            false => Err(Error::cancelled("the version was deleted")),
+            false => Err(no_longer_wanted()),
         }
     }
 
-    /// Hands every page of inputs over.
-    fn each(&self, mut visit: impl FnMut(Vec<Frozen>) -> Result<()>) -> Result<()> {
-        let mut after = 0;
-        self.note(0)?;
+    /// Hands every page of inputs after one over, each input with its number.
+    fn each(&self, mut after: i64, mut visit: impl FnMut(Vec<(i64, Frozen)>) -> Result<()>) -> Result<()> {
         loop {
             let rows = self.after(after)?;
             let Some(last) = rows.last() else { return Ok(()) };
             after = last.seq;
             let read = |row: store::DatasetItem| {
-                serde_json::from_value(Value::Object(row.doc)).map_err(Error::internal)
+                let frozen = serde_json::from_value(Value::Object(row.doc)).map_err(Error::internal)?;
+                Ok((row.seq, frozen))
             };
-            visit(rows.into_iter().map(read).collect::<Result<Vec<Frozen>>>()?)?;
-            self.note(after)?;
+            visit(rows.into_iter().map(read).collect::<Result<Vec<_>>>()?)?;
         }
     }
 }
 
-fn write(pages: &Pages, format: ExportFormat) -> Result<Written> {
-    let mut file = tempfile::NamedTempFile::new().map_err(Error::internal)?;
-    let mut sink = ZipSink::new(std::io::BufWriter::new(file.as_file_mut()));
-    let lost = match format.of_the_field() {
-        Some(format) => {
-            let options = WriteOptions { scratch: scratch(), ..WriteOptions::default() };
-            let mut writer = Writer::new(format, &mut sink, options).map_err(failed)?;
-            pages.each(|page| page.into_iter().try_for_each(|frozen| put(pages, &mut writer, frozen)))?;
-            let report = writer.finish().map_err(failed)?;
-            let mut lost: JsonMap = report.lost.into_iter().map(|(what, n)| (what, n.into())).collect();
-            if report.n_skipped > 0 {
-                lost.insert("inputs".to_owned(), report.n_skipped.into());
-            }
-            lost
-        }
+fn write(work: &Work, format: ExportFormat) -> Result<Written> {
+    let chunks = Chunks::new(work)?;
+    let mut lost = match format.of_the_field() {
+        Some(format) => write_items(work, &chunks, format)?,
         None => {
-            let exporter = pages.cx.platform.exporters().get(format).ok_or_else(|| {
+            let exporter = work.cx.platform.exporters().get(format).ok_or_else(|| {
                 Error::unavailable("this process does not speak the dialect of the format; a server does")
             })?;
-            write_messages(pages, &mut sink, &exporter)?;
+            write_messages(work, &chunks, &exporter)?;
             JsonMap::new()
         }
     };
-    let mut out = sink.finish().map_err(failed)?;
-    std::io::Write::flush(&mut out).map_err(Error::internal)?;
-    drop(out);
-    Ok(Written { file, lost })
+    let parts = chunks.finish()?;
+    if parts.n_missing > 0 {
+        lost.insert("files whose bytes are gone".to_owned(), parts.n_missing.into());
+    }
+    Ok(Written { parts, lost })
 }
 
-fn scratch() -> Scratch {
-    Scratch::Folder(tempfile::env::temp_dir())
+/// Hands every input to the format's writer. The writer numbers and names things as it goes, so it is also told of those
+/// that are in finished chunks, whose bytes are not looked at again.
+fn write_items(work: &Work, chunks: &Chunks<'_>, format: Format) -> Result<JsonMap> {
+    let scratch = Scratch::Folder(tempfile::env::temp_dir());
+    let mut sink = chunks;
+    let mut writer = Writer::new(format, &mut sink, WriteOptions { scratch, ..WriteOptions::default() })
+        .map_err(failed)?;
+    let mut last_seq = 0;
+    work.each(0, |page| {
+        for (seq, frozen) in page {
+            put(work, chunks, &mut writer, (seq, frozen))?;
+            last_seq = seq;
+        }
+        Ok(())
+    })?;
+    chunks.close(last_seq)?;
+    let report = writer.finish().map_err(failed)?;
+    let mut lost: JsonMap = report.lost.into_iter().map(|(what, n)| (what, n.into())).collect();
+    if report.n_skipped > 0 {
+        lost.insert("inputs".to_owned(), report.n_skipped.into());
+    }
+    Ok(lost)
 }
 
-fn put(pages: &Pages, writer: &mut Writer<'_>, frozen: Frozen) -> Result<()> {
-    let bytes = match &frozen.hash {
-        Some(hash) => pages.bytes(hash)?,
-        None => None,
+fn put(
+    work: &Work,
+    chunks: &Chunks<'_>,
+    writer: &mut Writer<'_>,
+    (seq, frozen): (i64, Frozen),
+) -> Result<()> {
+    let is_expected = ContentReader::is_expected(&frozen);
+    let mut content: Option<Box<dyn Read>> = match chunks.begin(seq) {
+        Some(was_there) => (is_expected && was_there).then(|| Box::new(io::empty()) as Box<dyn Read>),
+        None => {
+            let found = ContentReader::open(work.cx.platform.store().blobs(), &work.handle, &frozen)?;
+            found.map(|content| Box::new(content) as Box<dyn Read>)
+        }
     };
     let file_name = frozen.export_name();
     let mut item = frozen.item;
     item.file_name = file_name;
-    let mut content = bytes.map(Cursor::new);
-    let content = content.as_mut().map(|content| content as &mut dyn Read);
-    writer.item(&item, content).map_err(failed)
+    let is_missing = is_expected && content.is_none();
+    writer.item(&item, content.as_mut().map(|content| &mut **content as &mut dyn Read)).map_err(failed)?;
+    chunks.end(seq, is_missing)
 }
 
-/// Files of some inputs each, named by their place and the number of inputs in them.
-fn write_messages(pages: &Pages, sink: &mut dyn Sink, exporter: &Exporter) -> Result<()> {
-    sink.put("mimetype", &mut exporter.mimetype.as_bytes()).map_err(failed)?;
-    let mut n_files = 0;
-    pages.each(|page| {
+/// Files of some inputs each, named by their place and the number of inputs in them: one to a chunk.
+fn write_messages(work: &Work, chunks: &Chunks<'_>, exporter: &Exporter) -> Result<()> {
+    let mut sink = chunks;
+    let (n_done, last_seq) = chunks.done();
+    if n_done == 0 {
+        sink.put("mimetype", &mut exporter.mimetype.as_bytes()).map_err(failed)?;
+    }
+    let mut n_files = n_done;
+    work.each(last_seq, |page| {
         let path = format!("all/{n_files:08}_n{}", page.len());
         n_files += 1;
-        let bytes = (exporter.encode)(&pages.target.about, &page);
-        sink.put(&path, &mut bytes.as_slice()).map_err(failed)
+        let (numbers, page): (Vec<i64>, Vec<Frozen>) = page.into_iter().unzip();
+        let bytes = (exporter.encode)(&work.target.about, &page);
+        sink.put(&path, &mut bytes.as_slice()).map_err(failed)?;
+        chunks.close_page(&numbers)
     })
 }
 
+/// A fault of the store is one still when it comes back through a writer.
 fn failed(error: ocellus_interchange::Error) -> Error {
+    if let ocellus_interchange::Error::Io { source, .. } = &error
+        && let Some(cause) = source.get_ref().and_then(|cause| cause.downcast_ref::<store::Error>())
+    {
+        return cause.clone().into();
+    }
     Error::internal(anyhow::Error::new(error))
 }
 
@@ -254,7 +389,9 @@ fn give_up(
     error: &Error,
     now_us: i64,
 ) -> Result<()> {
-    let Some(mut row) = Target::of(job)?.row(tx)? else { return Ok(()) };
+    let target = Target::of(job)?;
+    collect_chunks(tx, &target, (&format!("{}-chunks", target.run), &job.account_id), now_us)?;
+    let Some(mut row) = target.row(tx)? else { return Ok(()) };
     (row.state, row.error, row.modified_at_us) = (FAILED, error.message.clone(), now_us);
     Ok(tx.put_dataset_export(&row)?)
 }

@@ -1,20 +1,21 @@
 //! `ocellus export`: writes an app, a dataset or a version of one as a collection that other tools read.
 //!
 //! A folder is written file by file, each whole or not at all, and running an interrupted export again writes only what is
-//! missing. An archive is written beside its name and takes it when it is whole.
+//! missing. An archive is written beside its name and takes it when it is whole; running it again goes on too.
+
+mod archive;
 
 use std::fs::File;
-use std::io::{BufWriter, Cursor, Read};
+use std::io::{BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
+use ocellus_core::datasets::content::ContentReader;
 use ocellus_core::datasets::frozen::{self, Frozen};
 use ocellus_core::datasets::{self, versions};
 use ocellus_core::{AppCtx, Page, concepts, inputs};
-use ocellus_interchange::{
-    Concept, FolderSink, Format, Report, Scratch, Sink, WriteOptions, Writer, ZipSink,
-};
+use ocellus_interchange::{Concept, FolderSink, Format, Report, Scratch, Sink, WriteOptions, Writer};
 use tokio::runtime::Handle;
 
 use super::import::format_named;
@@ -25,6 +26,8 @@ use crate::output;
 
 /// The file that marks a folder as an export that is not finished.
 const MARK: &str = ".ocellus-export";
+/// What is compared at once with a file that is there. In bytes.
+const PIECE: u64 = 1 << 20;
 /// Inputs read at once.
 const BATCH: u32 = 128;
 
@@ -86,7 +89,7 @@ pub async fn export(
     let write = move || {
         let source = Source { app, selection, handle, bar };
         if to.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("zip")) {
-            to_archive(&source, format, &to)
+            archive::write(&source, format, &to)
         } else {
             to_folder(&source, format, &to)
         }
@@ -100,17 +103,6 @@ struct Source {
     selection: Selection,
     handle: Handle,
     bar: ProgressBar,
-}
-
-fn to_archive(source: &Source, format: Format, to: &Path) -> anyhow::Result<Report> {
-    let part = PathBuf::from(format!("{}.part", to.display()));
-    let about = || format!("{} cannot be written", part.display());
-    let mut sink = ZipSink::new(BufWriter::new(File::create(&part).with_context(about)?));
-    let report = write(source, format, &mut sink)?;
-    let file = sink.finish()?.into_inner().context("the archive cannot be finished")?;
-    file.sync_all().with_context(about)?;
-    std::fs::rename(&part, to).with_context(|| format!("{} cannot be written", to.display()))?;
-    Ok(report)
 }
 
 fn to_folder(source: &Source, format: Format, to: &Path) -> anyhow::Result<Report> {
@@ -142,13 +134,31 @@ impl Sink for Resumed {
         if !there.try_exists().unwrap_or(false) {
             return self.inner.put(path, content);
         }
-        let mut bytes = Vec::new();
         let io = |source| ocellus_interchange::Error::Io { about: path.to_owned(), source };
-        content.read_to_end(&mut bytes).map_err(io)?;
-        if std::fs::read(&there).is_ok_and(|old| old == bytes) {
-            return Ok(());
+        let (n_same, differing) = compare(&there, content).map_err(io)?;
+        let Some(differing) = differing else { return Ok(()) };
+        // What has been read of the content is taken from where it was found to be the same.
+        let same = File::open(&there).map_err(io)?.take(n_same);
+        self.inner.put(path, &mut same.chain(Cursor::new(differing)).chain(content))
+    }
+}
+
+/// How many bytes of a file are those of a content, and the piece of the content that differs; `None` if all are the same.
+fn compare(there: &Path, content: &mut dyn Read) -> std::io::Result<(u64, Option<Vec<u8>>)> {
+    let mut file = BufReader::new(File::open(there)?);
+    let mut n_same = 0;
+    loop {
+        let mut piece = Vec::new();
+        content.take(PIECE).read_to_end(&mut piece)?;
+        let mut old = Vec::new();
+        file.by_ref().take(PIECE).read_to_end(&mut old)?;
+        if piece != old {
+            return Ok((n_same, Some(piece)));
         }
-        self.inner.put(path, &mut Cursor::new(bytes))
+        if piece.is_empty() {
+            return Ok((n_same, None));
+        }
+        n_same += piece.len() as u64;
     }
 }
 
@@ -157,21 +167,36 @@ fn write(source: &Source, format: Format, sink: &mut dyn Sink) -> anyhow::Result
     let options = WriteOptions { concepts, scratch: Scratch::Folder(std::env::temp_dir()) };
     let mut writer = Writer::new(format, sink, options)?;
     source.each(|frozen| {
-        let bytes = match &frozen.hash {
-            Some(hash) if !source.selection.without_files => source.bytes(hash)?,
-            _ => None,
-        };
-        let file_name = frozen.export_name();
-        let mut item = frozen.item;
-        if bytes.is_some() {
-            item.file_name = file_name;
-        }
-        let mut content = bytes.map(Cursor::new);
-        writer.item(&item, content.as_mut().map(|content| content as &mut dyn Read))?;
-        source.bar.inc(1);
-        Ok(())
+        let mut content = content(source, &frozen)?;
+        put(source, &mut writer, frozen, content.as_mut().map(|content| &mut **content as &mut dyn Read))
     })?;
     Ok(writer.finish()?)
+}
+
+/// The bytes of an input, if they are wanted and there.
+fn content(source: &Source, frozen: &Frozen) -> anyhow::Result<Option<Box<dyn Read>>> {
+    if !source.has_content(frozen) {
+        return Ok(None);
+    }
+    let blobs = source.app.platform().store().blobs();
+    let found = ContentReader::open(blobs, &source.handle, frozen).map_err(local::explain)?;
+    Ok(found.map(|content| Box::new(content) as Box<dyn Read>))
+}
+
+fn put(
+    source: &Source,
+    writer: &mut Writer<'_>,
+    frozen: Frozen,
+    content: Option<&mut dyn Read>,
+) -> anyhow::Result<()> {
+    let file_name = frozen.export_name();
+    let mut item = frozen.item;
+    if content.is_some() {
+        item.file_name = file_name;
+    }
+    writer.item(&item, content)?;
+    source.bar.inc(1);
+    Ok(())
 }
 
 impl Source {
@@ -179,9 +204,9 @@ impl Source {
         self.handle.block_on(work).map_err(local::explain)
     }
 
-    fn bytes(&self, hash: &str) -> anyhow::Result<Option<bytes::Bytes>> {
-        let blobs = self.app.platform().store().blobs();
-        self.handle.block_on(blobs.get(hash)).context("the bytes of an input cannot be read")
+    /// Whether the bytes of an input are wanted and should be there.
+    fn has_content(&self, frozen: &Frozen) -> bool {
+        !self.selection.without_files && ContentReader::is_expected(frozen)
     }
 
     /// The app's concepts in order of creation, which is how formats that number them will.

@@ -253,3 +253,63 @@ async fn an_interrupted_export_goes_on_and_foreign_folders_are_left_alone() {
     assert_eq!(said(Format::Yolo, &second), whole);
     assert!(std::fs::metadata(second.join(".ocellus-export")).is_err());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_archive_goes_on_after_what_is_finished_and_notices_changes() {
+    let test = TestPlatform::new().await;
+    let app = test.app().await;
+    let new = |n: usize| inputs::NewInput {
+        id: Some(format!("words-{n:03}")),
+        source: ocellus_core::Source::Text(format!("some words, {n}")),
+        kind: ocellus_core::MediaKind::Text,
+        allow_duplicate_url: false,
+        crop: None,
+        labels: vec![inputs::NewLabel { concept_id: Some(format!("c{}", n % 3)), name: None, value: 1.0 }],
+        metadata: JsonMap::new(),
+        geo: None,
+        parts: annotations::Data::default(),
+    };
+    for n in 0..3 {
+        let some = (n * 100..n * 100 + 100).map(new).collect();
+        inputs::create(&app, some).await.unwrap().into_iter().for_each(|made| drop(made.unwrap()));
+    }
+    test.settle().await;
+    let dir = tempfile::tempdir().unwrap();
+    let path = |name: &str| dir.path().join(name);
+    let run = async |name: &str| {
+        let (app, to) = (app.clone(), path(name));
+        export(&app, Format::Yolo, &to, Selection::default(), &ProgressBar::hidden()).await.unwrap();
+        std::fs::read(to).unwrap()
+    };
+    let whole = run("whole.zip").await;
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside the archive");
+
+    // A folder in the place of the archive stops the very last step, the way a cut does.
+    std::fs::create_dir(path("cut.zip")).unwrap();
+    let bar = ProgressBar::hidden();
+    export(&app, Format::Yolo, &path("cut.zip"), Selection::default(), &bar).await.unwrap_err();
+    std::fs::remove_dir(path("cut.zip")).unwrap();
+    let log = std::fs::read_to_string(path("cut.zip.part.log")).unwrap();
+    assert_eq!(log.lines().count(), 1 + 3, "a line for the archive and one for each chunk");
+    // As a kill would leave it: a second chunk that never reached the log, and the beginning of a line.
+    let lines: Vec<&str> = log.lines().collect();
+    std::fs::write(path("cut.zip.part.log"), format!("{}\n{}\n{{\"digest\"", lines[0], lines[1])).unwrap();
+    // What is finished is not made again: it stays even if it is wrong.
+    let mut part = std::fs::read(path("cut.zip.part")).unwrap();
+    part[10] = 99;
+    std::fs::write(path("cut.zip.part"), part).unwrap();
+    let mut resumed = run("cut.zip").await;
+    assert_eq!(resumed[10], 99);
+    resumed[10] = whole[10];
+    assert!(resumed == whole);
+
+    // What has changed is written again, with all that follows.
+    std::fs::create_dir(path("new.zip")).unwrap();
+    let bar = ProgressBar::hidden();
+    export(&app, Format::Yolo, &path("new.zip"), Selection::default(), &bar).await.unwrap_err();
+    std::fs::remove_dir(path("new.zip")).unwrap();
+    inputs::delete(&app, &["words-150".to_owned()]).await.unwrap();
+    let resumed = run("new.zip").await;
+    assert!(resumed == run("afresh.zip").await);
+    assert!(resumed != whole);
+}
