@@ -88,7 +88,7 @@ fn targets(
 ) -> Result<Targets> {
     match (inputs, annotations) {
         (Some(InputSource::InputIds(ids)), None) => Ok(Targets::Inputs(ids.input_ids)),
-        (Some(InputSource::Search(search)), None) => Ok(Targets::Search(filters(search)?)),
+        (Some(InputSource::Search(search)), None) => Ok(Targets::Search(filters(app, search)?)),
         (Some(InputSource::Dataset(dataset)), None) => Ok(Targets::Dataset(dataset.id)),
         (None, Some(WireAnnotations::AnnotationSearch(search))) => {
             Ok(Targets::Annotations(annotation_source(app, search)?))
@@ -100,11 +100,12 @@ fn targets(
 }
 
 /// A bulk operation changes everything that a search finds, so the search must only filter.
-fn filters(search: Search) -> Result<Vec<CoreFilter>> {
+fn filters(app: &AppCtx, search: Search) -> Result<Vec<CoreFilter>> {
     if search.query.is_none() && !search.id.is_empty() {
         return Err(Error::invalid(format!("{FIELD}.search"), "must have a query"));
     }
     let query = queries::read(search.query.unwrap_or_default(), 0.0, Page::first(1))?;
+    let query = queries::as_caller(app, query);
     match query.ranks.is_empty() && search.min_value == 0.0 {
         true => Ok(query.filters),
         false => Err(Error::invalid(format!("{FIELD}.search.query"), "must have filters and no ranks")),
