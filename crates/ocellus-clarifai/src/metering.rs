@@ -204,14 +204,14 @@ mod tests {
     use crate::pb;
     use ocellus_clarifai_proto as proto;
 
-    fn status(code: Code) -> Option<pb::status::Status> {
-        Some(pb::status::Status { code: code as i32, ..Default::default() })
+    fn status(code: Code) -> pb::status::Status {
+        pb::status::Status { code: code as i32, ..Default::default() }
     }
 
     #[test]
     fn a_prediction_counts_its_good_outputs_and_the_frames_of_videos() {
         let output = |code, n_frames| pb::Output {
-            status: status(code),
+            status: Some(status(code)),
             model: Some(pb::Model { id: "general".to_owned(), ..Default::default() }),
             data: Some(pb::Data { frames: vec![pb::Frame::default(); n_frames], ..Default::default() }),
             ..Default::default()
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn adding_counts_the_inputs_that_were_taken_in() {
-        let input = |code| pb::Input { status: status(code), ..Default::default() };
+        let input = |code| pb::Input { status: Some(status(code)), ..Default::default() };
         let inputs = vec![input(Code::InputPending), input(Code::InputDuplicate), input(Code::InputSuccess)];
         let answer = pb::MultiInputResponse { inputs, ..Default::default() }.encode_to_vec();
         assert_eq!(used(OperationKind::AddInput, "PostInputs", &answer.into()), (String::new(), 2));

@@ -1,7 +1,5 @@
 //! Usage and billing: what an account has used, by kind and by day, and what that costs.
 
-use std::collections::HashMap;
-
 use ocellus_core::Result;
 use ocellus_core::usage::{self, Cycle, History, Item, Series};
 use prost_types::Duration;
@@ -39,6 +37,7 @@ pub async fn post_historical_usage(
 }
 
 /// The history is told by the day; there is no other interval.
+#[expect(clippy::unused_async, reason = "handlers are async")]
 pub async fn list_usage_intervals(
     _cx: Cx,
     _req: ListUsageIntervalsRequest,
@@ -100,9 +99,8 @@ fn dimensions(series: Series) -> DimensionList {
         ("model_id", used.model_id),
     ];
     let named = named.into_iter().filter(|(_, value)| !value.is_empty());
-    let dimension: HashMap<String, String> = named.map(|(name, value)| (name.to_owned(), value)).collect();
     DimensionList {
-        dimension: dimension.into_iter().collect(),
+        dimension: named.map(|(name, value)| (name.to_owned(), value)).collect(),
         int_value_list: series.n_operations,
         ..Default::default()
     }

@@ -1,3 +1,5 @@
+//! Stats: what is recorded and how it is summed up.
+
 use super::*;
 use crate::testing::{START_US, TestPlatform};
 

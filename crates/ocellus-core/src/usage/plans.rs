@@ -88,8 +88,8 @@ impl UsageConfig {
     ) -> Result<(), String> {
         let explained = |error| format!("`{entry}`: {error}");
         let Some((name, text)) = entry.split_once(':') else {
-            let plans = self.plans.iter_mut().filter(|_| general);
-            return plans.map(|plan| add(plan, entry)).collect::<Result<(), _>>().map_err(explained);
+            let mut plans = self.plans.iter_mut().filter(|_| general);
+            return plans.try_for_each(|plan| add(plan, entry)).map_err(explained);
         };
         if general {
             return Ok(());

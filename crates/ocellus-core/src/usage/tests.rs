@@ -1,3 +1,5 @@
+//! Usage: what is counted, what is refused, and what it costs.
+
 use std::collections::BTreeMap;
 
 use ocellus_store::testing::TestStore;
