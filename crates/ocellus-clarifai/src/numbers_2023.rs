@@ -34,7 +34,7 @@ pub fn answer(rpc: &str, body: &[u8]) -> Bytes {
                 });
                 wire::put_bytes(&mut out, number, &item);
             }
-            raw => put(&mut out, number, raw),
+            Raw::Bytes(_) | Raw::Varint(_) | Raw::Fixed64(_) | Raw::Fixed32(_) => put(&mut out, number, raw),
         }
     }
     out.into()

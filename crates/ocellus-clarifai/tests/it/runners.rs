@@ -27,6 +27,7 @@ async fn ask<A: Message + Default>(test: &TestPlatform, rpc: &str, request: &imp
     A::decode(&answer.message[..]).unwrap()
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "message fields are options")]
 fn me(test: &TestPlatform) -> Option<pb::UserAppIdSet> {
     Some(pb::UserAppIdSet { user_id: test.first.user_id.clone(), app_id: test.first.app_id.clone() })
 }

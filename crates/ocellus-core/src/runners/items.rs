@@ -40,8 +40,9 @@ pub struct Delivery {
     pub id: String,
     /// What is asked.
     pub request: Vec<u8>,
-    /// The row, to tell this delivery from another of the same item.
-    row: Item,
+    /// Who has it, and for which time it was handed out, to tell this delivery from another of the same item.
+    runner_id: String,
+    attempts: i64,
 }
 
 /// What a runner says to an item.
@@ -230,7 +231,12 @@ pub async fn take(account: &AccountCtx, runner_id: &str) -> Result<Option<Delive
         Ok(None)
     };
     let taken = platform.store().write(write).await?;
-    Ok(taken.map(|mut row| Delivery { id: row.id.clone(), request: std::mem::take(&mut row.request), row }))
+    Ok(taken.map(|row| Delivery {
+        id: row.id,
+        request: row.request,
+        runner_id: row.runner_id,
+        attempts: row.attempts,
+    }))
 }
 
 /// Keeps an item with its runner for another while; false when it has ended or went to another.
@@ -248,8 +254,11 @@ pub async fn give_back(account: &AccountCtx, delivery: &Delivery) -> Result<bool
 }
 
 async fn set_lease(account: &AccountCtx, delivery: &Delivery, until_us: i64) -> Result<bool> {
-    let row = delivery.row.clone();
-    let write = move |tx: &mut store::Tx<'_>| Ok::<_, Error>(tx.extend_runner_item(&row, until_us)?);
+    let Delivery { id, runner_id, attempts, .. } = delivery;
+    let (id, runner_id, attempts) = (id.clone(), runner_id.clone(), *attempts);
+    let write = move |tx: &mut store::Tx<'_>| {
+        Ok::<_, Error>(tx.extend_runner_item(&id, &runner_id, attempts, until_us)?)
+    };
     account.platform().store().write(write).await
 }
 

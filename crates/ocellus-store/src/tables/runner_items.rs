@@ -172,12 +172,18 @@ impl Tx<'_> {
         self.select_one("runner_items", &sql, &params, from_row)
     }
 
-    /// Keeps an item with the runner that has it until a later time; false when it no longer has it.
-    pub fn extend_runner_item(&self, item: &RunnerItem, lease_until_us: i64) -> Result<bool> {
+    /// Keeps an item with the runner that has it, by the attempt it got it with, until a later time; false when it no
+    /// longer has it.
+    pub fn extend_runner_item(
+        &self,
+        id: &str,
+        runner_id: &str,
+        attempts: i64,
+        lease_until_us: i64,
+    ) -> Result<bool> {
         let sql = "UPDATE runner_items SET due_at_us = ?4 \
                    WHERE id = ?1 AND runner_id = ?2 AND attempts = ?3 AND state = 1";
-        let params =
-            [(&item.id).into(), (&item.runner_id).into(), item.attempts.into(), lease_until_us.into()];
+        let params = [id.into(), runner_id.into(), attempts.into(), lease_until_us.into()];
         Ok(self.exec(sql, &params)? > 0)
     }
 

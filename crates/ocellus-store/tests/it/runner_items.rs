@@ -41,13 +41,13 @@ async fn an_item_is_handed_out_under_a_lease_and_twice_at_most() {
                 Some("late".to_owned())
             );
             assert_eq!(tx.claim_runner_item("me", "r", of, at(149))?, None);
-            assert!(tx.extend_runner_item(&first, 300)?);
+            assert!(tx.extend_runner_item("early", "r", first.attempts, 300)?);
             let again = tx.claim_runner_item("me", "s", of, at(150))?.unwrap();
             assert_eq!((again.id.as_str(), again.attempts), ("late", 2));
             let again = tx.claim_runner_item("me", "s", of, at(300))?.unwrap();
             assert_eq!((again.id.as_str(), again.attempts), ("early", 2));
             // The first holder's lease is gone for good.
-            assert!(!tx.extend_runner_item(&first, 900)?);
+            assert!(!tx.extend_runner_item("early", "r", first.attempts, 900)?);
             assert_eq!(tx.claim_runner_item("me", "s", of, at(900))?, None);
             assert_eq!(tx.count_open_runner_items("me", "m", 900)?, 2);
             Ok::<_, Error>(())
