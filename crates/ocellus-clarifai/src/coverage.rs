@@ -146,7 +146,8 @@ mod tests {
         assert_eq!(of_2018().len(), 92);
         let groups = of_2023();
         assert!(groups.len() > 150);
-        let without: Vec<_> = groups.iter().filter(|line| line.rpcs.is_empty()).map(|line| &line.route).collect();
+        let without: Vec<_> =
+            groups.iter().filter(|line| line.rpcs.is_empty()).map(|line| &line.route).collect();
         // The document shows "inputs" below "datasets" twice; the upper one names nothing that a client had.
         assert_eq!(without, ["/v2/datasets/inputs …", "/v2/users/{}/apps/{}/datasets/inputs …"]);
     }

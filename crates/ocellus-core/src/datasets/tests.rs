@@ -142,6 +142,24 @@ fn items_of(format: Format, bytes: Vec<u8>) -> Vec<Item> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_archive_waits_for_the_version_it_is_made_of() {
+    for test in TestPlatform::all().await {
+        let app = test.app().await;
+        filled(&app).await;
+        let new = NewVersion { id: Some("v".to_owned()), ..NewVersion::default() };
+        versions::create(&app, "d", vec![new]).await.unwrap();
+        let wanted = vec![ExportFormat::Coco];
+        let asked = exports::put(&app, "d", "v", wanted.clone(), "http://here").await.unwrap();
+        assert_eq!(asked[0].state, ExportState::Pending);
+        let again = exports::put(&app, "d", "v", wanted.clone(), "http://here").await.unwrap();
+        assert_eq!(again[0].state, ExportState::Pending);
+        test.settle().await;
+        let made = exports::put(&app, "d", "v", wanted, "http://here").await.unwrap();
+        assert_eq!((made[0].state, made[0].n_items), (ExportState::Ready, 2), "{}", made[0].error);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_dialects_archive_has_its_mimetype_and_files_named_by_number() {
     let test = TestPlatform::new().await;
     let app = test.app().await;

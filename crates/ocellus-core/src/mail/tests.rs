@@ -91,7 +91,9 @@ async fn a_letter_reaches_the_mail_server_with_its_code() {
 #[tokio::test]
 async fn a_letter_that_is_refused_is_an_error_for_the_log() {
     let (listener, config) = server().await;
-    let Mailer(Way::Smtp(smtp)) = Mailer::smtp(&config).unwrap() else { panic!("a mail server is configured") };
+    let Mailer(Way::Smtp(smtp)) = Mailer::smtp(&config).unwrap() else {
+        panic!("a mail server is configured")
+    };
     let taking = tokio::spawn(take_letter(listener, true));
     let error = smtp.hand_over(&letter()).await.unwrap_err();
     assert!(error.to_string().contains("nobody of that name"), "{error}");

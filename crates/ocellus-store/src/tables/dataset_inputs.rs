@@ -120,6 +120,12 @@ impl Tx<'_> {
         Ok(rows)
     }
 
+    /// The ids of all inputs of a dataset, in no order.
+    pub fn dataset_input_ids(&self, app_uid: &str, dataset_uid: &str) -> Result<Vec<String>> {
+        let sql = "SELECT input_id FROM dataset_inputs WHERE app_uid = ?1 AND dataset_uid = ?2";
+        self.select("dataset_inputs", sql, &[app_uid.into(), dataset_uid.into()], |row| row.text())
+    }
+
     /// How many inputs a dataset has.
     pub fn count_dataset_inputs(&self, app_uid: &str, dataset_uid: &str) -> Result<i64> {
         let sql = "SELECT COUNT(*) FROM dataset_inputs WHERE app_uid = ?1 AND dataset_uid = ?2";

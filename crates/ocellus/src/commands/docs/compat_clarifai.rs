@@ -63,7 +63,11 @@ fn table(out: &mut String, lines: &[Line]) {
     out.push_str("| route | RPC | | lacks |\n| --- | --- | --- | --- |\n");
     for line in lines {
         let (word, lacks) = words(&line.extent);
-        let _ = writeln!(out, "| `{}` | {} | {word} | {lacks} |", line.route, line.rpcs.join(", "));
+        let rpcs = match line.rpcs.is_empty() {
+            true => "no client had a call for it".to_owned(),
+            false => line.rpcs.join(", "),
+        };
+        let _ = writeln!(out, "| `{}` | {rpcs} | {word} | {lacks} |", line.route);
     }
 }
 
