@@ -210,7 +210,9 @@ fn start(tx: &store::Tx<'_>, about: &ExportAbout, asked: &export_dataset::Asked)
                 let row = asked.row(about, &version, *format, run);
                 match version.state {
                     VersionState::Ready => export_dataset::begin(tx, about, &row)?,
-                    _ => export_dataset::wait(tx, about, &row)?,
+                    VersionState::Pending | VersionState::InProgress | VersionState::Failed => {
+                        export_dataset::wait(tx, about, &row)?;
+                    }
                 }
                 known.insert(row.format.clone(), row.clone());
                 row
