@@ -4,6 +4,7 @@ mod latency;
 mod peer;
 mod photographs;
 mod report;
+mod scale;
 mod search;
 mod server;
 mod start;
@@ -29,6 +30,9 @@ struct Args {
     /// How many vectors the search benchmark holds.
     #[arg(long, default_value_t = 100_000)]
     vectors: usize,
+    /// At how many inputs the scale benchmark looks.
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
+    inputs: Vec<usize>,
     /// What to measure; everything when none is named.
     #[arg(value_enum)]
     parts: Vec<Part>,
@@ -40,6 +44,7 @@ enum Part {
     Throughput,
     Latency,
     Search,
+    Scale,
 }
 
 #[tokio::main]
@@ -65,6 +70,10 @@ async fn measure(part: Part, args: &Args) -> Result<(&'static str, String)> {
         Part::Search => {
             let config = search::config(dir.path(), &cache.join("models"), &library);
             ("Search", search::run(config, args.vectors).await?)
+        }
+        Part::Scale => {
+            let config = search::config(dir.path(), &cache.join("models"), &library);
+            ("Lists, gets and counts as an app grows", scale::run(config, &args.inputs).await?)
         }
         Part::Throughput => {
             let server = server::Server::start(&args.binary, &dir.path().join("data")).await?;

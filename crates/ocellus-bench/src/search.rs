@@ -156,7 +156,8 @@ async fn fill(platform: &Platform, app: &AppCtx, vectors: &[Vec<f32>]) -> Result
     Ok(())
 }
 
-fn described(app_uid: &str, id: &str, now_us: i64) -> Input {
+/// An input that has been looked at, without bytes.
+pub fn described(app_uid: &str, id: &str, now_us: i64) -> Input {
     Input {
         app_uid: app_uid.to_owned(),
         id: id.to_owned(),

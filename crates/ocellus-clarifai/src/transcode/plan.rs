@@ -34,7 +34,17 @@ pub struct Field {
     pub show_if_empty_2018: bool,
     /// What an absent value means in JSON (`cl_default_float`); over gRPC it means zero.
     pub default_float: Option<f32>,
+    /// Printed as text: a 64-bit integer of a message that the document of 2018 describes so.
+    pub quoted: bool,
 }
+
+/// All 64-bit integers of the document of 2018; it has them as texts, because JavaScript's numbers are too short.
+/// Those that came later are numbers.
+const QUOTED: [(&str, &str); 3] = [
+    ("clarifai.api.TestMessage", "int_64"),
+    ("clarifai.api.DimensionList", "int_value_list"),
+    ("clarifai.api.RealtimeCount", "count"),
+];
 
 #[derive(Clone, Debug)]
 pub enum Kind {
@@ -126,6 +136,7 @@ fn plan(
                 default_float: float
                     .filter(|e| options.has_extension(e))
                     .and_then(|e| options.get_extension(e).as_f32()),
+                quoted: QUOTED.contains(&(message.full_name(), f.name())),
             }
         })
         .collect();

@@ -71,7 +71,7 @@ fn field(form: Form<'_>, field: &Field, values: &[(u32, Raw<'_>)], out: &mut Vec
         let zero =
             if matches!(field.kind, Kind::String | Kind::Bytes) { Raw::Bytes(&[]) } else { Raw::Varint(0) };
         let last = values.last().map_or(zero, |(_, raw)| *raw);
-        return value(form, &field.kind, last, out);
+        return element(form, field, last, out);
     }
     out.push(b'[');
     let mut first = true;
@@ -84,16 +84,26 @@ fn field(form: Form<'_>, field: &Field, values: &[(u32, Raw<'_>)], out: &mut Vec
             Some((wire_type, bytes)) => {
                 for raw in wire::unpack(bytes, wire_type) {
                     comma(out, &mut first);
-                    value(form, &field.kind, raw, out);
+                    element(form, field, raw, out);
                 }
             }
             None => {
                 comma(out, &mut first);
-                value(form, &field.kind, *raw, out);
+                element(form, field, *raw, out);
             }
         }
     }
     out.push(b']');
+}
+
+fn element(form: Form<'_>, field: &Field, raw: Raw<'_>, out: &mut Vec<u8>) {
+    if field.quoted {
+        out.push(b'"');
+    }
+    value(form, &field.kind, raw, out);
+    if field.quoted {
+        out.push(b'"');
+    }
 }
 
 fn comma(out: &mut Vec<u8>, first: &mut bool) {
