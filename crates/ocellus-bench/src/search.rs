@@ -226,6 +226,7 @@ pub fn config(dir: &Path, models_dir: &Path, runtime_library: &Path) -> Platform
         jobs: Default::default(),
         accounts: Default::default(),
         usage: Default::default(),
+        runners: Default::default(),
         clock: Clock::system(),
         ids: Ids::random(),
     }
