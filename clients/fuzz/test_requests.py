@@ -81,9 +81,14 @@ def is_known(value):
 
 
 @schema.hook
-def map_path_parameters(_context, values):
+def map_path_parameters(context, values):
+    # Without the app, or what lies in it, everything after would only be told so: what is deleted is made up.
+    deletes = context.operation.method.upper() == "DELETE"
+    deletes_app = deletes and context.operation.path.endswith("{user_app_id_app_id}")
+
     def known(name, value):
-        names = KNOWN.get(name)
+        made_up = deletes_app if name == "user_app_id_app_id" else deletes and name != "user_app_id_user_id"
+        names = None if made_up else KNOWN.get(name)
         return names[zlib.crc32(repr(value).encode()) // 4 % len(names)] if names and is_known(value) else value
     return {name: known(name, value) for name, value in values.items()} if values else values
 
