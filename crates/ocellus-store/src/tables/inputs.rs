@@ -70,27 +70,6 @@ pub struct InputQuery {
     pub offset: i64,
 }
 
-/// What a filter looks at, without the rest of the input.
-#[derive(Clone, Debug, PartialEq)]
-pub struct InputFacts {
-    /// The input.
-    pub id: String,
-    /// The order of creation within the app.
-    pub seq: i64,
-    /// 0 pending, 1 processing, 2 ready, 3 failed.
-    pub state: i64,
-    /// image, video, text or audio.
-    pub kind: String,
-    /// The owner's own document.
-    pub metadata: JsonMap,
-    /// Latitude in degrees.
-    pub lat: Option<f64>,
-    /// Longitude in degrees.
-    pub lon: Option<f64>,
-    /// Where it came from.
-    pub source_url: Option<String>,
-}
-
 const COLUMNS: &str = "app_uid, id, seq, state, failure_code, failure, kind, source_url, blob, thumb, \
                        content_hash, phash, width, height, mime, lat, lon, metadata, doc, \
                        created_at_us, modified_at_us";
@@ -325,57 +304,6 @@ impl Tx<'_> {
         self.exec("DELETE FROM inputs WHERE app_uid = ?1", &[app_uid.into()])
     }
 
-    /// The inputs inside a box in degrees, oldest first. A box whose west edge lies east of its east
-    /// edge crosses the 180th meridian.
-    pub fn input_ids_by_geo_box(
-        &self,
-        app_uid: &str,
-        (south, north): (f64, f64),
-        (west, east): (f64, f64),
-    ) -> Result<Vec<String>> {
-        let across = if west <= east { "lon >= ?4 AND lon <= ?5" } else { "(lon >= ?4 OR lon <= ?5)" };
-        let sql = format!(
-            "SELECT id FROM inputs WHERE app_uid = ?1 AND lat >= ?2 AND lat <= ?3 AND {across} ORDER BY seq"
-        );
-        let params = [app_uid.into(), south.into(), north.into(), west.into(), east.into()];
-        self.select("inputs", &sql, &params, |row| row.text())
-    }
-
-    /// What filters look at, for up to `limit` inputs created after `after_seq` (0 for all).
-    pub fn inputs_for_filter(&self, app_uid: &str, after_seq: i64, limit: i64) -> Result<Vec<InputFacts>> {
-        let sql = "SELECT id, seq, state, kind, metadata, lat, lon, source_url FROM inputs \
-                   WHERE app_uid = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
-        self.select("inputs", sql, &[app_uid.into(), after_seq.into(), limit.into()], |row| {
-            Ok(InputFacts {
-                id: row.text()?,
-                seq: row.int()?,
-                state: row.int()?,
-                kind: row.text()?,
-                metadata: row.json()?,
-                lat: row.opt_real()?,
-                lon: row.opt_real()?,
-                source_url: row.opt_text()?,
-            })
-        })
-    }
-
-    /// The inputs last changed at or after `from_us` and at or before `to_us`.
-    pub fn input_ids_by_change(&self, app_uid: &str, from_us: i64, to_us: i64) -> Result<Vec<String>> {
-        let sql =
-            "SELECT id FROM inputs WHERE app_uid = ?1 AND modified_at_us >= ?2 AND modified_at_us <= ?3";
-        self.select("inputs", sql, &[app_uid.into(), from_us.into(), to_us.into()], |row| row.text())
-    }
-
-    /// The inputs in these states.
-    pub fn input_ids_by_state(&self, app_uid: &str, states: &[i64]) -> Result<Vec<String>> {
-        let mut ids = Vec::new();
-        for &state in states {
-            let sql = "SELECT id FROM inputs WHERE app_uid = ?1 AND state = ?2";
-            ids.extend(self.select("inputs", sql, &[app_uid.into(), state.into()], |row| row.text())?);
-        }
-        Ok(ids)
-    }
-
     /// Up to `limit` of the newest inputs before `before_seq`: id, number and time of creation, newest first.
     pub fn newest_inputs(
         &self,
@@ -387,17 +315,5 @@ impl Tx<'_> {
                    ORDER BY seq DESC LIMIT ?3";
         let params = [app_uid.into(), before_seq.into(), limit.into()];
         self.select("inputs", sql, &params, |row| Ok((row.text()?, row.int()?, row.int()?)))
-    }
-
-    /// Whether any input of any app still needs this blob.
-    pub fn blob_in_use(&self, hash: &str) -> Result<bool> {
-        let sql = "SELECT 1 FROM inputs WHERE blob = ?1 UNION ALL SELECT 1 FROM inputs WHERE thumb = ?1 \
-                   UNION ALL SELECT 1 FROM dataset_items WHERE blob = ?1 \
-                   UNION ALL SELECT 1 FROM dataset_exports WHERE blob = ?1 \
-                   UNION ALL SELECT 1 FROM dataset_export_chunks WHERE blob = ?1 \
-                   UNION ALL SELECT 1 FROM renditions WHERE blob = ?1 \
-                   UNION ALL SELECT 1 FROM upload_parts WHERE blob = ?1 LIMIT 1";
-        // PostgreSQL reads a bare 1 as a 4-byte integer; the row's presence is all that matters.
-        Ok(!self.select("inputs", sql, &[hash.into()], |_| Ok(()))?.is_empty())
     }
 }

@@ -2,8 +2,8 @@
 
 pub mod accounts;
 pub mod added_inputs;
+pub mod annotation_conditions;
 pub mod annotation_regions;
-pub mod annotation_tests;
 pub mod annotation_tracks;
 pub mod annotations;
 pub mod apps;
@@ -19,6 +19,7 @@ pub mod dataset_exports;
 pub mod dataset_inputs;
 pub mod dataset_items;
 pub mod email_codes;
+pub mod input_conditions;
 pub mod inputs;
 pub mod job_errors;
 pub mod job_parts;

@@ -1,4 +1,4 @@
-//! Tests on the columns of table `annotations`, as searches ask them.
+//! Conditions on the columns of table `annotations`, as searches ask them.
 
 use crate::Result;
 use crate::db::{Tx, Val};

@@ -1,0 +1,78 @@
+//! Conditions on the columns of table `inputs`, as searches ask them.
+
+use crate::db::Tx;
+use crate::{JsonMap, Result};
+
+/// What a filter looks at, without the rest of the input.
+#[derive(Clone, Debug, PartialEq)]
+pub struct InputFacts {
+    /// The input.
+    pub id: String,
+    /// The order of creation within the app.
+    pub seq: i64,
+    /// 0 pending, 1 processing, 2 ready, 3 failed.
+    pub state: i64,
+    /// image, video, text or audio.
+    pub kind: String,
+    /// The owner's own document.
+    pub metadata: JsonMap,
+    /// Latitude in degrees.
+    pub lat: Option<f64>,
+    /// Longitude in degrees.
+    pub lon: Option<f64>,
+    /// Where it came from.
+    pub source_url: Option<String>,
+}
+
+impl Tx<'_> {
+    /// The inputs inside a box in degrees, oldest first. A box whose west edge lies east of its east
+    /// edge crosses the 180th meridian.
+    pub fn input_ids_by_geo_box(
+        &self,
+        app_uid: &str,
+        (south, north): (f64, f64),
+        (west, east): (f64, f64),
+    ) -> Result<Vec<String>> {
+        let across = if west <= east { "lon >= ?4 AND lon <= ?5" } else { "(lon >= ?4 OR lon <= ?5)" };
+        let sql = format!(
+            "SELECT id FROM inputs WHERE app_uid = ?1 AND lat >= ?2 AND lat <= ?3 AND {across} ORDER BY seq"
+        );
+        let params = [app_uid.into(), south.into(), north.into(), west.into(), east.into()];
+        self.select("inputs", &sql, &params, |row| row.text())
+    }
+
+    /// What filters look at, for up to `limit` inputs created after `after_seq` (0 for all).
+    pub fn inputs_for_filter(&self, app_uid: &str, after_seq: i64, limit: i64) -> Result<Vec<InputFacts>> {
+        let sql = "SELECT id, seq, state, kind, metadata, lat, lon, source_url FROM inputs \
+                   WHERE app_uid = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3";
+        self.select("inputs", sql, &[app_uid.into(), after_seq.into(), limit.into()], |row| {
+            Ok(InputFacts {
+                id: row.text()?,
+                seq: row.int()?,
+                state: row.int()?,
+                kind: row.text()?,
+                metadata: row.json()?,
+                lat: row.opt_real()?,
+                lon: row.opt_real()?,
+                source_url: row.opt_text()?,
+            })
+        })
+    }
+
+    /// The inputs last changed at or after `from_us` and at or before `to_us`.
+    pub fn input_ids_by_change(&self, app_uid: &str, from_us: i64, to_us: i64) -> Result<Vec<String>> {
+        let sql =
+            "SELECT id FROM inputs WHERE app_uid = ?1 AND modified_at_us >= ?2 AND modified_at_us <= ?3";
+        self.select("inputs", sql, &[app_uid.into(), from_us.into(), to_us.into()], |row| row.text())
+    }
+
+    /// The inputs in these states.
+    pub fn input_ids_by_state(&self, app_uid: &str, states: &[i64]) -> Result<Vec<String>> {
+        let mut ids = Vec::new();
+        for &state in states {
+            let sql = "SELECT id FROM inputs WHERE app_uid = ?1 AND state = ?2";
+            ids.extend(self.select("inputs", sql, &[app_uid.into(), state.into()], |row| row.text())?);
+        }
+        Ok(ids)
+    }
+}
