@@ -12,7 +12,7 @@ import harness
 import photographs
 
 FORMATS = {"CLARIFAI_DATA_PROTOBUF": 1, "CLARIFAI_DATA_JSON": 3, "COCO": 2, "PASCAL_VOC": 9001, "YOLO": 9002}
-READY, BEING_MADE = 64200, (64201, 64202)
+READY, BEING_MADE = 64200, (64201, 64203)
 
 
 class Client:
@@ -39,7 +39,7 @@ class Client:
     def freeze(self, dataset, version):
         self.call("POST", f"/v2/datasets/{dataset}/versions", {"dataset_versions": [{"id": version}]})
         path = f"/v2/datasets/{dataset}/versions/{version}"
-        harness.wait_until(lambda: self.call("GET", path)["dataset_version"]["status"]["code"] == 64005, "the version is ready")
+        harness.wait_until(lambda: self.call("GET", path)["dataset_version"]["status"]["code"] == 64015, "the version is ready")
 
     def ask(self, dataset, version, formats=tuple(FORMATS)):
         """How far the exports are, by format."""

@@ -127,7 +127,7 @@ def test_the_sdk_unpacks_pictures_and_annotations_from_the_protobuf(archives, pi
     path = tmp_path / "archive.zip"
     path.write_bytes(archives["CLARIFAI_DATA_PROTOBUF"])
     with DatasetExportReader(local_archive_path=str(path)) as reader:
-        InputAnnotationDownloader(requests.Session(), reader, 2).download_archive(str(tmp_path / "unpacked.zip"))
+        InputAnnotationDownloader(requests.Session(), reader, 2).download_archive(str(tmp_path / "unpacked.zip"), split="all")
     with zipfile.ZipFile(tmp_path / "unpacked.zip") as archive:
         names = archive.namelist()
     assert sorted(n for n in names if "/inputs/" in n) == sorted(f"all/inputs/{one}.png" for one in pictures)

@@ -201,6 +201,9 @@ pub struct Export {
     /// Leave the pictures where they are and only name them
     #[arg(long)]
     pub without_files: bool,
+    /// Write everything that was skipped to this file, one JSON object a line
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
 }
 
 /// Which app a command works on.

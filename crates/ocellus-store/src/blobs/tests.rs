@@ -30,7 +30,7 @@ async fn folder_blobs(folder: &tempfile::TempDir) -> Blobs {
     Blobs::open(&StoreConfig::new("", url)).await.unwrap()
 }
 
-fn all_files(folder: &std::path::Path) -> Vec<PathBuf> {
+fn all_files(folder: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

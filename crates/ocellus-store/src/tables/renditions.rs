@@ -64,4 +64,16 @@ impl Tx<'_> {
         }
         Ok(blobs)
     }
+
+    /// Whether anything of any app still needs this blob.
+    pub fn blob_in_use(&self, hash: &str) -> Result<bool> {
+        let sql = "SELECT 1 FROM inputs WHERE blob = ?1 UNION ALL SELECT 1 FROM inputs WHERE thumb = ?1 \
+                   UNION ALL SELECT 1 FROM dataset_items WHERE blob = ?1 \
+                   UNION ALL SELECT 1 FROM dataset_exports WHERE blob = ?1 \
+                   UNION ALL SELECT 1 FROM dataset_export_chunks WHERE blob = ?1 \
+                   UNION ALL SELECT 1 FROM renditions WHERE blob = ?1 \
+                   UNION ALL SELECT 1 FROM upload_parts WHERE blob = ?1 LIMIT 1";
+        // PostgreSQL reads a bare 1 as a 4-byte integer; the row's presence is all that matters.
+        Ok(!self.select("inputs", sql, &[hash.into()], |_| Ok(()))?.is_empty())
+    }
 }

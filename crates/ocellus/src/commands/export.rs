@@ -18,7 +18,7 @@ use ocellus_core::{AppCtx, Page, concepts, inputs};
 use ocellus_interchange::{Concept, FolderSink, Format, Report, Scratch, Sink, WriteOptions, Writer};
 use tokio::runtime::Handle;
 
-use super::import::format_named;
+use super::import::{format_named, write_report};
 use super::local;
 use crate::cli::Export;
 use crate::config::Config;
@@ -63,6 +63,10 @@ pub async fn run(config: Config, args: Export) -> anyhow::Result<()> {
         }
     };
     bar.finish_and_clear();
+    if let Some(path) = &args.report {
+        let skipped = report.skipped.iter().map(|entry| (entry.place.to_string(), entry.reason.clone()));
+        write_report(path, skipped, report.lost.clone().into_iter())?;
+    }
     for entry in report.skipped.iter().take(20) {
         output::complaint(&format!("skipped {}: {}", entry.place, entry.reason));
     }

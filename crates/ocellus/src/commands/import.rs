@@ -211,17 +211,21 @@ async fn wait(app: &AppCtx, bar: &ProgressBar) -> anyhow::Result<()> {
     }
 }
 
+/// Writes what was skipped, where it stands and why, and what there was no place for, how often.
+pub fn write_report(
+    path: &Path,
+    skipped: impl Iterator<Item = (String, String)>,
+    lost: impl Iterator<Item = (String, u64)>,
+) -> anyhow::Result<()> {
+    let skipped = skipped.map(|(place, reason)| serde_json::json!({"skipped": place, "reason": reason}));
+    let lost = lost.map(|(what, n)| serde_json::json!({"lost": what, "times": n}));
+    let text: String = skipped.chain(lost).map(|line| format!("{line}\n")).collect();
+    std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))
+}
+
 fn conclude(done: &Account, report: Option<&Path>) -> anyhow::Result<()> {
     if let Some(path) = report {
-        let mut text = String::new();
-        for (place, reason) in &done.skipped {
-            let line = serde_json::json!({"skipped": place, "reason": reason});
-            text.push_str(&format!("{line}\n"));
-        }
-        for (what, n) in &done.lost {
-            text.push_str(&format!("{}\n", serde_json::json!({"lost": what, "times": n})));
-        }
-        std::fs::write(path, text).with_context(|| format!("{} cannot be written", path.display()))?;
+        write_report(path, done.skipped.iter().cloned(), done.lost.iter().cloned())?;
     }
     for (place, reason) in done.skipped.iter().take(SHOWN) {
         output::complaint(&format!("skipped {place}: {reason}"));
