@@ -56,13 +56,15 @@ fn new_duplication(wanted: AppDuplication) -> NewDuplication {
     } else {
         Destination::Existing(wanted.existing_app_id)
     };
-    let parts =
-        wanted.filter.map_or(Parts { concepts: true, inputs: true, annotations: true, models: true }, |filter| Parts {
+    let parts = wanted.filter.map_or(
+        Parts { concepts: true, inputs: true, annotations: true, models: true },
+        |filter| Parts {
             concepts: filter.copy_concepts,
             inputs: filter.copy_inputs,
             annotations: filter.copy_annotations,
             models: filter.copy_models,
-        });
+        },
+    );
     NewDuplication { destination, parts }
 }
 

@@ -62,16 +62,7 @@ fn wire(kind: Kind, about: Option<&Resource>) -> (Code, Http) {
     use Resource as R;
     match (kind, about) {
         (Kind::Invalid, Some(R::Field(field))) => invalid_field(field),
-        (Kind::Invalid, Some(R::Url(_))) => (Code::InputFailed, Http::BAD_REQUEST),
-        (Kind::Invalid, Some(R::Image(_))) => (Code::AllInputInvalidBytes, Http::BAD_REQUEST),
-        (Kind::Invalid, Some(R::Input(_))) => (Code::InputInvalidArgument, Http::BAD_REQUEST),
-        (Kind::Invalid, Some(R::Concept(_))) => (Code::ConceptsInvalidRequest, Http::BAD_REQUEST),
-        (Kind::Invalid, Some(R::Annotation(_))) => (Code::AnnotationInvalidArgument, Http::BAD_REQUEST),
-        (Kind::Invalid, Some(R::Model(_) | R::ModelVersion(_))) => {
-            (Code::ModelInvalidArgument, Http::BAD_REQUEST)
-        }
-        (Kind::Invalid, Some(R::Search(_))) => (Code::SearchInvalidRequest, Http::BAD_REQUEST),
-        (Kind::Invalid, _) => (Code::ConnInvalidRequest, Http::BAD_REQUEST),
+        (Kind::Invalid, about) => (invalid(about), Http::BAD_REQUEST),
         (Kind::Unauthenticated, Some(R::Account(_))) => (Code::ConnCredentialsInvalid, Http::UNAUTHORIZED),
         (Kind::Unauthenticated, _) => (Code::ConnKeyInvalid, Http::UNAUTHORIZED),
         (Kind::Forbidden, Some(R::Url(_))) => (Code::InputInvalidUrl, Http::BAD_REQUEST),
@@ -100,7 +91,9 @@ fn wire(kind: Kind, about: Option<&Resource>) -> (Code, Http) {
         (Kind::Unsupported, Some(R::Model(_) | R::ModelVersion(_))) => {
             (Code::ModelInvalidRequest, Http::BAD_REQUEST)
         }
-        (Kind::Unsupported, Some(R::Other("untrained model", _))) => (Code::ModelUntrained, Http::BAD_REQUEST),
+        (Kind::Unsupported, Some(R::Other("untrained model", _))) => {
+            (Code::ModelUntrained, Http::BAD_REQUEST)
+        }
         (Kind::Unsupported, Some(R::Other("task", _))) => (Code::TaskNotImplemented, Http::NOT_IMPLEMENTED),
         (Kind::Unsupported, _) => (Code::NotImplemented, Http::NOT_IMPLEMENTED),
         (Kind::Exhausted, Some(R::Other("quota", period))) => (quota(period), Http::TOO_MANY_REQUESTS),
@@ -118,6 +111,21 @@ fn wire(kind: Kind, about: Option<&Resource>) -> (Code, Http) {
         (Kind::Cancelled, Some(R::Other("runner item", _))) => (Code::RunnerItemCancelled, Http::CONFLICT),
         (Kind::Cancelled, _) => (Code::RpcCanceled, Http::SERVICE_UNAVAILABLE),
         (Kind::Internal, _) => (Code::InternalUncategorized, Http::INTERNAL_SERVER_ERROR),
+    }
+}
+
+/// A wrong request is answered with the code of what it is about.
+fn invalid(about: Option<&Resource>) -> Code {
+    use Resource as R;
+    match about {
+        Some(R::Url(_)) => Code::InputFailed,
+        Some(R::Image(_)) => Code::AllInputInvalidBytes,
+        Some(R::Input(_)) => Code::InputInvalidArgument,
+        Some(R::Concept(_)) => Code::ConceptsInvalidRequest,
+        Some(R::Annotation(_)) => Code::AnnotationInvalidArgument,
+        Some(R::Model(_) | R::ModelVersion(_)) => Code::ModelInvalidArgument,
+        Some(R::Search(_)) => Code::SearchInvalidRequest,
+        _ => Code::ConnInvalidRequest,
     }
 }
 

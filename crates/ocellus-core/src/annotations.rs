@@ -16,13 +16,13 @@ mod term;
 pub(crate) mod tests;
 pub mod tracks;
 
+pub use crate::search::annotations::search;
 pub(crate) use change::set_status_of;
 pub use change::{create, delete, patch, set_status};
 pub use data::{Data, Frame, Point, Region, Said, Segment, Shape, Span};
 pub use list::{FrameListing, frames, get, list, of_inputs, workers};
 pub(crate) use of_inputs::{add_to_new_input, change_concepts, remove_concepts};
 pub(crate) use rows::read_rows;
-pub use crate::search::annotations::search;
 pub use term::{AnnotationHit, AnnotationTerm};
 
 use crate::{JsonMap, Page};

@@ -13,8 +13,8 @@ mod tests;
 use ocellus_store as store;
 use serde::{Deserialize, Serialize};
 
-pub use begin::{NewExtraction, NewSource, create};
 pub(crate) use begin::start_waiting;
+pub use begin::{NewExtraction, NewSource, create};
 pub(crate) use media::id_of;
 
 use crate::inputs::create::check_alive;

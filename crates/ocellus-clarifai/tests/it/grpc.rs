@@ -165,6 +165,21 @@ async fn a_concept_without_a_value_is_0_over_grpc_and_1_over_json() {
     assert_eq!(made.inputs[0].data.as_ref().unwrap().concepts[0].value, 0.0);
 }
 
+/// An annotation of one frame of the input `v`, forty milliseconds a frame.
+fn annotation(id: &str, number: u32, model: &str, value: f32) -> pb::Annotation {
+    let concepts = vec![pb::Concept { id: "car".to_owned(), value, ..Default::default() }];
+    let info = pb::FrameInfo { number, time: u64::from(number) * 40, ..Default::default() };
+    let data = pb::Data { concepts, ..Default::default() };
+    let frame = pb::Frame { frame_info: Some(info), data: Some(data), ..Default::default() };
+    pb::Annotation {
+        id: id.to_owned(),
+        input_id: "v".to_owned(),
+        model_version_id: model.to_owned(),
+        data: Some(pb::Data { frames: vec![frame], ..Default::default() }),
+        ..Default::default()
+    }
+}
+
 #[tokio::test]
 async fn the_annotations_of_frames_come_as_a_stream() {
     let test = TestPlatform::new().await;
@@ -174,19 +189,6 @@ async fn the_annotations_of_frames_come_as_a_stream() {
     let input = pb::Input { id: "v".to_owned(), data: Some(data), ..Default::default() };
     let request = pb::PostInputsRequest { inputs: vec![input], ..Default::default() };
     call(&test, "/clarifai.api.V2/PostInputs", key, &request).await;
-    let annotation = |id: &str, number: u32, model: &str, value: f32| {
-        let concepts = vec![pb::Concept { id: "car".to_owned(), value, ..Default::default() }];
-        let info = pb::FrameInfo { number, time: u64::from(number) * 40, ..Default::default() };
-        let data = pb::Data { concepts, ..Default::default() };
-        let frame = pb::Frame { frame_info: Some(info), data: Some(data), ..Default::default() };
-        pb::Annotation {
-            id: id.to_owned(),
-            input_id: "v".to_owned(),
-            model_version_id: model.to_owned(),
-            data: Some(pb::Data { frames: vec![frame], ..Default::default() }),
-            ..Default::default()
-        }
-    };
     // More frames than are read at once, and two annotations of the first.
     let many = (2..=90).map(|n| annotation(&format!("n{n:02}"), n, "", 1.0));
     let annotations = vec![annotation("a", 1, "", 1.0), annotation("b", 1, "m", 0.3)];
@@ -216,10 +218,12 @@ async fn the_annotations_of_frames_come_as_a_stream() {
     let done: Vec<bool> = all.iter().take(3).map(|one| one.frame_fully_processed).collect();
     assert_eq!(done, [false, true, true]);
     assert_eq!(all[0].status.as_ref().unwrap().code, 10000);
-    let sure = stream(pb::StreamAnnotationsRequest { min_prediction_score: 0.5, max_frames: 1, ..of("v") }).await;
+    let sure =
+        stream(pb::StreamAnnotationsRequest { min_prediction_score: 0.5, max_frames: 1, ..of("v") }).await;
     assert_eq!(sure.len(), 2, "the second says that the frame is complete");
     assert!(sure[1].annotation.is_none() && sure[1].frame_fully_processed);
-    let few = stream(pb::StreamAnnotationsRequest { max_duration: 80, frame_time_start: 80, ..of("v") }).await;
+    let few =
+        stream(pb::StreamAnnotationsRequest { max_duration: 80, frame_time_start: 80, ..of("v") }).await;
     assert_eq!(few.len(), 2);
     for (request, code) in [
         (of("none"), 11101),

@@ -5,7 +5,9 @@ mod apps;
 mod inputs;
 mod jobs;
 mod labels;
+mod models;
 mod races;
+mod runner_items;
 mod store;
 mod vectors;
 
