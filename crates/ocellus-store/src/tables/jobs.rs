@@ -238,18 +238,14 @@ impl Tx<'_> {
         if job.finished_at_us.is_some() {
             return Ok(false);
         }
-        let over = if job.cancel_requested {
-            !self.has_open_parts(id)?
-        } else {
-            job.n_done + job.n_failed >= job.n_parts
-        };
+        // A part may also have cancelled itself, because what it was for is gone.
+        let is_counted = job.n_done + job.n_failed >= job.n_parts;
+        let over = is_counted && !job.cancel_requested || !self.has_open_parts(id)?;
         if !over {
             return Ok(false);
         }
         let (state, error) = match job {
-            _ if job.cancel_requested && job.n_done + job.n_failed < job.n_parts => {
-                (Job::CANCELLED, String::new())
-            }
+            _ if !is_counted => (Job::CANCELLED, String::new()),
             _ if job.n_done == 0 && job.n_failed > 0 => {
                 (Job::FAILED, self.last_part_error(id)?.unwrap_or_default())
             }

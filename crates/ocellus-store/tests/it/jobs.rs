@@ -211,6 +211,23 @@ async fn a_cancelled_job_keeps_what_is_done_and_stops_the_rest() {
 }
 
 #[tokio::test]
+async fn a_job_whose_parts_gave_up_by_themselves_ends_too() {
+    for db in TestStore::all().await {
+        let checks = db.store.write(|tx| {
+            insert(tx, "j", 2)?;
+            let parts = claim(tx, "w", 100, 2)?;
+            assert!(tx.cancel_part(&parts[0], 101)?);
+            assert_eq!(tx.job("j")?.map(|job| job.finished_at_us), Some(None), "the other one still runs");
+            assert!(tx.finish_part(&parts[1], 102)?);
+            let job = tx.job("j")?.unwrap();
+            assert_eq!((job.state, job.n_done, job.finished_at_us), (Job::CANCELLED, 1, Some(102)));
+            Ok::<_, Error>(())
+        });
+        checks.await.unwrap();
+    }
+}
+
+#[tokio::test]
 async fn one_open_job_has_a_dedupe_key_and_frees_it_at_its_end() {
     for db in TestStore::all().await {
         let checks = db.store.write(|tx| {
