@@ -6,6 +6,7 @@
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, Rgb, Rgba, RgbaImage};
+use ocellus_algo::agreement::{self, Claim};
 use ocellus_algo::image::{DecodeLimits, RgbImage, decode};
 use ocellus_algo::index::{Ann, Flat};
 use ocellus_algo::preprocess::{self, Channels, Filter, Layout, Resize, Spec};
@@ -46,6 +47,7 @@ fn run(id: &str) -> String {
         "fingerprint" => on_images(run_fingerprint),
         "flat" => run_flat(),
         "ann" => run_ann(),
+        "agreement" => run_agreement(),
         _ => panic!("the algorithm {id} has no contract test"),
     }
 }
@@ -120,6 +122,37 @@ fn run_ann() -> String {
     let answers: Vec<_> = strange_vectors().iter().map(|q| ann.search(q, 9).unwrap()).collect();
     assert!(answers.iter().all(|a| a.len() == 6 && a.iter().all(|n| (-1.0..=1.0).contains(&n.similarity))));
     format!("{answers:?}")
+}
+
+/// Claims with scores that are none, and boxes without area, inside out, without end and twice the same.
+fn strange_claims() -> Vec<Claim> {
+    let scores = [0.0, 0.5, 1.0, -1.0, f32::NAN, f32::INFINITY];
+    let boxes = [
+        [0.0; 4],
+        [0.0, 0.0, 1.0, 1.0],
+        [0.0, 0.0, 1.0, 1.0],
+        [1.0, 1.0, 0.0, 0.0],
+        [0.0, 0.0, f32::MAX, f32::MAX],
+        [f32::NAN; 4],
+    ];
+    let all = scores.iter().flat_map(|score| boxes.iter().map(move |sides| (*score, *sides)));
+    all.enumerate().map(|(n, (score, sides))| Claim { item: n % 3, class: n % 2, score, sides }).collect()
+}
+
+fn run_agreement() -> String {
+    let (none, strange): (Vec<Claim>, _) = (Vec::new(), strange_claims());
+    let mut said = String::new();
+    for (truth, claims) in [(&none, &none), (&strange, &none), (&none, &strange), (&strange, &strange)] {
+        for found in [agreement::of_items(3, 2, truth, claims), agreement::of_boxes(2, truth, claims)] {
+            for class in &found.classes {
+                for number in [class.precision, class.recall, class.f1, class.average_precision] {
+                    assert!((0.0..=1.0).contains(&number), "{class:?}");
+                }
+            }
+            said += &format!("{found:?}");
+        }
+    }
+    said
 }
 
 #[test]
