@@ -66,7 +66,10 @@ fn base_url(api: &Api, headers: &HeaderMap, uri: &Uri) -> String {
 pub async fn admit(api: &Arc<Api>, rpc: &Rpc, head: &Head) -> Result<(Handler, Cx), WireError> {
     let cx = enter(api, rpc, head).await?;
     let handler = rpc.handler.ok_or_else(|| {
-        let details = format!("{} is not implemented by this server", rpc.name);
+        let is_stream = crate::rpc::is_built(&rpc.name);
+        let why =
+            if is_stream { "a stream and answered over gRPC only" } else { "not implemented by this server" };
+        let details = format!("{} is {why}", rpc.name);
         WireError::new(Code::NotImplemented, Http::NOT_IMPLEMENTED, details)
     })?;
     Ok((handler, cx))

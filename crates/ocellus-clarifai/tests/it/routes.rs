@@ -34,19 +34,17 @@ async fn every_binding_of_the_proto_leads_to_its_rpc() {
         let response = router.clone().oneshot(request).await.unwrap();
         let status = response.status();
         assert_ne!(status, StatusCode::METHOD_NOT_ALLOWED, "{} {path}", route.method);
-        if missing.contains(&route.rpc) {
-            assert!(!route.implemented);
+        if !route.implemented {
+            // What is built but not over REST streams in both directions, or frame by frame.
+            let is_stream = ["ProcessRunnerItems", "StreamAnnotations"].contains(&route.rpc.as_str());
+            assert!(is_stream != missing.contains(&route.rpc), "{}", route.rpc);
             let body = response.into_body().collect().await.unwrap().to_bytes();
             let text = String::from_utf8_lossy(&body);
             assert_eq!(status, StatusCode::NOT_IMPLEMENTED, "{} {path}: {text}", route.method);
-            assert!(
-                text.contains(&format!("{} is not implemented", route.rpc)),
-                "{} {path}: {text}",
-                route.method
-            );
+            let why = if is_stream { "a stream" } else { "not implemented" };
+            assert!(text.contains(&format!("{} is {why}", route.rpc)), "{} {path}: {text}", route.method);
             n_not_built += 1;
         } else {
-            assert!(route.implemented);
             assert_ne!(status, StatusCode::NOT_IMPLEMENTED, "{} {path}", route.method);
         }
     }
