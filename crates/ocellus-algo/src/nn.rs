@@ -1,5 +1,6 @@
 //! Inference: the only module that names the ONNX runtime.
 
+mod pieces;
 mod runtime;
 mod tensor;
 #[cfg(test)]
@@ -12,6 +13,7 @@ use ort::value::{TensorRef, ValueType};
 
 use crate::error::{Error, Result};
 
+pub use pieces::PieceSession;
 pub use runtime::Runtime;
 pub use tensor::Tensor;
 pub use text::TextSession;

@@ -1,5 +1,6 @@
 //! Text as a language model takes it: split into pieces of words and numbered.
 
+mod bpe;
 mod normalize;
 #[cfg(test)]
 mod tests;
@@ -7,6 +8,8 @@ mod tests;
 use std::collections::HashMap;
 
 use crate::error::{Error, Result};
+
+pub use bpe::BytePair;
 
 /// Longer words are taken as unknown, in characters.
 const MAX_WORD: usize = 100;

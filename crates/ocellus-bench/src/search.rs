@@ -218,6 +218,7 @@ pub fn config(dir: &Path, models_dir: &Path, runtime_library: &Path) -> Platform
         models_dir: models_dir.to_owned(),
         runtime_library: runtime_library.to_owned(),
         data_dir: dir.to_owned(),
+        image_text: None,
         engine: Default::default(),
         fetch: Default::default(),
         decode: Default::default(),

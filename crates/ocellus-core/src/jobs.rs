@@ -5,6 +5,7 @@
 //! so that the effect happens exactly once however often the part was begun.
 
 pub(crate) mod delete_app;
+pub(crate) mod describe_image_text;
 pub(crate) mod describe_parts;
 pub(crate) mod duplicate_app;
 pub(crate) mod export_dataset;
@@ -97,6 +98,7 @@ pub(crate) struct JobKind {
 pub(crate) const REGISTRY: &[JobKind] = &[
     process_input::KIND,
     describe_parts::KIND,
+    describe_image_text::KIND,
     delete_app::KIND,
     duplicate_app::KIND,
     gc_blobs::KIND,

@@ -24,6 +24,7 @@ pub mod extractions;
 pub mod feedback;
 pub mod fetch;
 pub mod ids;
+pub mod image_text;
 pub mod indexes;
 pub mod inputs;
 pub mod jobs;

@@ -12,6 +12,7 @@ use crate::catalog::Catalog;
 use crate::datasets::exports::Exporters;
 use crate::engine::{Engine, EngineConfig};
 use crate::fetch::{FetchConfig, Fetcher};
+use crate::image_text::{ImageText, ImageTextConfig};
 use crate::indexes::{IndexConfig, Indexes};
 use crate::runners::RunnersConfig;
 use crate::search::anchors::Anchors;
@@ -32,6 +33,8 @@ pub struct PlatformConfig {
     pub runtime_library: PathBuf,
     /// Where snapshots of indexes lie.
     pub data_dir: PathBuf,
+    /// Networks that bring images and texts into one space, if there are any.
+    pub image_text: Option<ImageTextConfig>,
     /// The inference engine.
     pub engine: EngineConfig,
     /// Fetching by address.
@@ -84,6 +87,7 @@ struct Inner {
     fetcher: Fetcher,
     indexes: Indexes,
     texts: Texts,
+    image_text: Option<ImageText>,
     search_anchors: Anchors,
     decode: DecodeLimits,
     video: VideoConfig,
@@ -103,7 +107,8 @@ struct Inner {
 }
 
 impl Platform {
-    /// Opens the store, brings its schema up to date and makes everything ready. No model is loaded yet.
+    /// Opens the store, brings its schema up to date and makes everything ready. Of the models only
+    /// an image-text pair is loaded, to be checked.
     pub async fn open(config: PlatformConfig) -> Result<Self> {
         let store = Store::open(&config.store).await?;
         let alone = config.store.url.starts_with("sqlite:");
@@ -113,10 +118,13 @@ impl Platform {
     /// The platform around a store that is open already; `alone` if no other process works on it.
     pub(crate) fn assemble(store: Store, alone: bool, config: PlatformConfig) -> Result<Self> {
         let boot_id = config.ids.id();
+        let library = &config.runtime_library;
+        let image_text = config.image_text.as_ref().map(|pair| ImageText::open(pair, library)).transpose()?;
         Ok(Self(Arc::new(Inner {
             usage: Meter::new(config.usage, store.clone()),
             store,
             texts: Texts::new(config.runtime_library.clone()),
+            image_text,
             search_anchors: Anchors::default(),
             engine: Engine::new(config.engine, config.runtime_library),
             catalog: Catalog::open(&config.models_dir)?,
@@ -167,6 +175,11 @@ impl Platform {
     /// The meaning of texts.
     pub(crate) fn texts(&self) -> &Texts {
         &self.0.texts
+    }
+
+    /// Images and texts in one space, if the operator supplied networks for that.
+    pub(crate) fn image_text(&self) -> Option<&ImageText> {
+        self.0.image_text.as_ref()
     }
 
     /// What the later pages of a search may see.

@@ -1,6 +1,6 @@
 //! A platform for tests: a store of its own, the really installed models, a clock that stands still and counted ids.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use ocellus_algo::image::DecodeLimits;
@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::bootstrap::FirstKey;
 use crate::engine::EngineConfig;
 use crate::fetch::FetchConfig;
+use crate::image_text::ImageTextConfig;
 use crate::indexes::IndexConfig;
 use crate::mail::Mailer;
 use crate::runners::RunnersConfig;
@@ -66,10 +67,16 @@ impl TestPlatform {
 
     /// A second process on the same database and blobs.
     pub fn another(&self) -> Platform {
+        self.another_with(|_| {})
+    }
+
+    /// Like [`TestPlatform::another`], with a configuration changed by `adjust`.
+    pub fn another_with(&self, adjust: impl FnOnce(&mut PlatformConfig)) -> Platform {
         let mut config = config(self.dir.path().join("another"), self.clock.clone());
         // Its counted ids must not be the first one's.
         config.ids = self.platform.ids().clone();
         config.usage = self.platform.usage().config().clone();
+        adjust(&mut config);
         Platform::assemble(self.store.store.clone(), false, config).expect("the configuration is sound")
     }
 
@@ -102,9 +109,9 @@ fn config(data_dir: PathBuf, clock: Clock) -> PlatformConfig {
         // The store is handed over open; these are not looked at.
         store: StoreConfig::new("", ""),
         models_dir,
-        runtime_library: env_path("OCELLUS_RUNTIME_LIBRARY")
-            .unwrap_or_else(|| cache.join("runtime/libonnxruntime.so.1.31.1")),
+        runtime_library: runtime_library(),
         data_dir,
+        image_text: None,
         engine: EngineConfig::default(),
         fetch: FetchConfig { allow: vec!["127.0.0.1".to_owned()], ..FetchConfig::default() },
         decode: DecodeLimits::default(),
@@ -121,6 +128,28 @@ fn config(data_dir: PathBuf, clock: Clock) -> PlatformConfig {
         usage: Default::default(),
         clock,
         ids: Ids::counted(),
+    }
+}
+
+/// The inference runtime that tests use.
+pub fn runtime_library() -> PathBuf {
+    env_path("OCELLUS_RUNTIME_LIBRARY")
+        .unwrap_or_else(|| cache_dir().join("runtime/libonnxruntime.so.1.31.1"))
+}
+
+/// A tiny image-text pair that knows red, green and blue; `turned` is another of the same meaning.
+pub fn image_text(turned: bool) -> ImageTextConfig {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/image-text");
+    let prefix = if turned { "turned-" } else { "" };
+    ImageTextConfig {
+        image_model: folder.join(format!("{prefix}image.onnx")),
+        text_model: folder.join(format!("{prefix}text.onnx")),
+        vocabulary: folder.join("vocab.json"),
+        merges: folder.join("merges.txt"),
+        image_size: 8,
+        mean: [0.0; 3],
+        std: [1.0; 3],
+        context_length: 16,
     }
 }
 

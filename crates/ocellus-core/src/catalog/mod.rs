@@ -301,7 +301,8 @@ fn read_labels(
     Labels::parse(table(classes)?, groups).map_err(|text| format!("{path}: {text}", path = classes))
 }
 
-fn sha256_of(path: &Path) -> std::io::Result<String> {
+/// SHA-256 of a file, in hex. Blocks.
+pub(crate) fn sha256_of(path: &Path) -> std::io::Result<String> {
     let mut file = std::fs::File::open(path)?;
     let mut hash = Sha256::new();
     let mut chunk = vec![0; 1 << 20];

@@ -261,10 +261,9 @@ async fn keep(cx: &JobCtx, described: Described) -> Result<Outcome> {
                 let Some(mut row) = open_row(tx, &app_uid, &input_id)? else { return Ok(()) };
                 fill_video(&mut row, &description)?;
                 (row.mime, row.thumb) = (Some(mime.to_owned()), Some(thumb.clone()));
-                let (concepts, vector) = (&description.concepts, &description.embedding);
-                let versions = (&description.concepts_version_id, &description.embedding_version_id);
-                write_found(tx, &row, (versions.0.as_str(), concepts), (versions.1.as_str(), vector))?;
-                tx.put_video_frames(&app_uid, &input_id, versions.0, &frame_rows(&description))?;
+                let version_id = &description.concepts_version_id;
+                write_found(tx, &row, (version_id, &description.concepts), description.vectors())?;
+                tx.put_video_frames(&app_uid, &input_id, version_id, &frame_rows(&description))?;
                 ready(tx, row, blob.as_ref(), now_us)
             })
         }
@@ -276,8 +275,7 @@ async fn keep(cx: &JobCtx, described: Described) -> Result<Outcome> {
                 fill(&mut row, &seen, &description)?;
                 row.thumb = Some(thumb.clone());
                 let concepts = (description.concepts_version_id.as_str(), &description.concepts);
-                let vector = (description.embedding_version_id.as_str(), &description.embedding);
-                write_found(tx, &row, concepts, vector)?;
+                write_found(tx, &row, concepts, description.vectors())?;
                 ready(tx, row, blob.as_ref(), now_us)?;
                 describe_parts::follow_up(tx, (&follow.0, &follow.1), &app_uid, &input_id, now_us)
             })
@@ -353,23 +351,24 @@ fn frame_rows(description: &VideoDescription) -> Vec<store::VideoFrame> {
     description.frames.iter().enumerate().map(row).collect()
 }
 
-/// Writes the concepts and the vector that were found, each with the version of the model that found them.
-fn write_found(
+/// Writes the concepts and the vectors that were found, each with the version of the model that found them.
+fn write_found<'a>(
     tx: &store::Tx<'_>,
     row: &store::Input,
     (concepts_version_id, concepts): (&str, &Vec<Scored>),
-    (space, vector): (&str, &Vec<f32>),
+    vectors: impl Iterator<Item = (&'a str, &'a [f32])>,
 ) -> Result<()> {
     let pair = |scored: &Scored| (scored.concept_id.clone(), f64::from(scored.probability));
     let concepts: Vec<(String, f64)> = concepts.iter().map(pair).collect();
     tx.put_predictions(&row.app_uid, &row.id, concepts_version_id, &concepts)?;
-    tx.put_vectors(&[store::Vector {
+    let vector = |(space, vector): (&str, &[f32])| store::Vector {
         app_uid: row.app_uid.clone(),
         space: space.to_owned(),
         input_id: row.id.clone(),
         seq: 0,
         deleted: false,
-        data: vector.clone(),
-    }])?;
+        data: vector.to_vec(),
+    };
+    tx.put_vectors(&vectors.map(vector).collect::<Vec<_>>())?;
     Ok(())
 }

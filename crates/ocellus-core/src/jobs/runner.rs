@@ -74,12 +74,13 @@ impl Drop for Workers {
 
 impl Platform {
     /// Starts working on jobs in the background. On SQLite, which only this process works on, whatever a dead process
-    /// held is taken over at once.
+    /// held is taken over at once. Inputs that an image-text pair has not seen are given to it.
     pub async fn start_workers(&self) -> Result<Workers> {
         if self.is_alone() {
             let owner = self.boot_id().to_owned();
             self.store().write(move |tx| Ok::<_, Error>(tx.release_leases_of_others(&owner)?)).await?;
         }
+        self.describe_older_inputs().await?;
         let (stop, stopped) = watch::channel(false);
         let runner = Runner::new(self.clone());
         let beating = tokio::spawn(heartbeat(runner.platform.clone(), runner.held.clone(), stopped.clone()));

@@ -26,6 +26,8 @@ pub struct Description {
     pub embedding_version_id: String,
     /// The vector, length 1.
     pub embedding: Vec<f32>,
+    /// The space of the image-text pair and the vector in it, if there is a pair.
+    pub image_text: Option<(String, Vec<f32>)>,
     /// Largest first.
     pub colors: Vec<DominantColor>,
     /// Perceptual hash.
@@ -39,20 +41,27 @@ pub async fn describe(platform: &Platform, image: RgbImage) -> Result<Descriptio
     let (general, embedding) = (platform.catalog().general(), platform.catalog().embedding());
     let shared = general.file == embedding.file && general.preprocess == embedding.preprocess;
     let specs = (spec_of(general)?.clone(), spec_of(embedding)?.clone());
+    let pair = platform.image_text();
+    let pair_spec = pair.map(|pair| pair.preprocess().clone());
     let measured = platform.engine().cpu(move || {
+        let third = pair_spec.map(|spec| preprocess::apply(&spec, &image));
         let second = (!shared).then(|| preprocess::apply(&specs.1, &image));
         let measures = (
             color::dominant(&image, MAX_COLORS),
             fingerprint::perceptual_hash(&image),
             focus::measure(&image),
         );
-        (preprocess::apply(&specs.0, &image), second, measures)
+        (preprocess::apply(&specs.0, &image), (second, third), measures)
     });
-    let (input, second, (colors, phash, focus)) = measured.await?;
+    let (input, (second, third), (colors, phash, focus)) = measured.await?;
     let outputs = run_weights(platform, general, input).await?;
     let vector = match second {
         None => unit(output_of(embedding, &outputs)?),
         Some(input) => unit(output_of(embedding, &run_weights(platform, embedding, input).await?)?),
+    };
+    let image_text = match pair.zip(third) {
+        None => None,
+        Some((pair, input)) => Some((pair.space().to_owned(), pair.of_image(platform, input).await?)),
     };
     let probabilities = general.labels.probabilities(output_of(general, &outputs)?);
     let wanted =
@@ -62,10 +71,28 @@ pub async fn describe(platform: &Platform, image: RgbImage) -> Result<Descriptio
         concepts: wanted.pick(&general.labels, &probabilities),
         embedding_version_id: embedding.version_id().to_owned(),
         embedding: vector,
+        image_text,
         colors,
         phash,
         focus,
     })
+}
+
+impl Description {
+    /// All vectors, each with its space.
+    pub(crate) fn vectors(&self) -> impl Iterator<Item = (&str, &[f32])> {
+        let pair = self.image_text.iter().map(|(space, vector)| (space.as_str(), vector.as_slice()));
+        std::iter::once((self.embedding_version_id.as_str(), self.embedding.as_slice())).chain(pair)
+    }
+}
+
+/// The vector of an image in the space of the image-text pair.
+pub(crate) async fn image_text_of(platform: &Platform, image: RgbImage) -> Result<Vec<f32>> {
+    let none = || Error::internal(anyhow::anyhow!("there is no image-text pair"));
+    let pair = platform.image_text().ok_or_else(none)?;
+    let spec = pair.preprocess().clone();
+    let input = platform.engine().cpu(move || preprocess::apply(&spec, &image)).await?;
+    pair.of_image(platform, input).await
 }
 
 /// The vector of a part of an image.

@@ -18,10 +18,11 @@ use crate::video::Sampling;
 use crate::{AppCtx, CropBox, Error, Platform, Resource, Result, Source};
 use answer::Wanted;
 
-pub(crate) use describe::vector_of_part;
+pub(crate) use answer::unit;
 pub use describe::{Description, KEPT_CONCEPTS, describe};
+pub(crate) use describe::{image_text_of, vector_of_part};
 pub use video::FramePrediction;
-pub(crate) use video::{VideoDescription, describe_video};
+pub(crate) use video::{VideoDescription, describe_video, image_text_of_video};
 
 /// How many images of one call are worked on at once; more would only hold decoded pixels in memory.
 const AT_ONCE: usize = 8;

@@ -7,7 +7,7 @@ use futures_util::stream::{self, Stream, TryStreamExt};
 use ocellus_algo::image::{self, RgbImage};
 
 use super::answer::{self, Wanted, unit};
-use super::{Description, KEPT_CONCEPTS, Prediction, Scored, describe};
+use super::{Description, KEPT_CONCEPTS, Prediction, Scored, describe, image_text_of};
 use crate::catalog::ModelSpec;
 use crate::video::{Frame, Frames, Sampling, VideoAbout};
 use crate::{CropBox, Error, Platform, Result};
@@ -41,6 +41,16 @@ pub(crate) struct VideoDescription {
     pub embedding_version_id: String,
     /// The mean of the frames' vectors, length 1.
     pub embedding: Vec<f32>,
+    /// The space of the image-text pair and the mean of the frames' vectors in it, if there is a pair.
+    pub image_text: Option<(String, Vec<f32>)>,
+}
+
+impl VideoDescription {
+    /// All vectors, each with its space.
+    pub fn vectors(&self) -> impl Iterator<Item = (&str, &[f32])> {
+        let pair = self.image_text.iter().map(|(space, vector)| (space.as_str(), vector.as_slice()));
+        std::iter::once((self.embedding_version_id.as_str(), self.embedding.as_slice())).chain(pair)
+    }
 }
 
 fn each_frame(frames: Frames) -> impl Stream<Item = Result<Frame>> {
@@ -94,9 +104,22 @@ pub(crate) async fn describe_video(platform: &Platform, bytes: Bytes) -> Result<
         concepts_version_id: one.concepts_version_id.clone(),
         embedding_version_id: one.embedding_version_id.clone(),
         embedding: mean(described.iter().map(|(_, seen, _)| seen.embedding.as_slice())),
+        image_text: one.image_text.as_ref().map(|(space, _)| {
+            let all =
+                described.iter().filter_map(|(_, seen, _)| Some(seen.image_text.as_ref()?.1.as_slice()));
+            (space.clone(), mean(all))
+        }),
         concepts,
         frames: described.into_iter().map(|(time_ms, seen, _)| (time_ms, seen.concepts)).collect(),
     })
+}
+
+/// The mean of the frames' vectors in the space of the image-text pair, length 1.
+pub(crate) async fn image_text_of_video(platform: &Platform, bytes: Bytes) -> Result<Vec<f32>> {
+    let frames = Frames::open(platform.video_config(), bytes, Sampling::default()).await?;
+    let described = each_frame(frames).map_ok(|frame| image_text_of(platform, frame.picture));
+    let vectors: Vec<Vec<f32>> = described.try_buffered(AT_ONCE).try_collect().await?;
+    Ok(mean(vectors.iter().map(Vec::as_slice)))
 }
 
 /// The most probable concepts over all frames. What is kept of each frame suffices: a concept that is not among the

@@ -40,6 +40,9 @@ pub async fn search(app: &AppCtx, query: Query) -> Result<Vec<AnnotationHit>> {
             search.of_inputs(ids.into_iter().map(|id| (id, 1.0)).collect(), false).await?
         }
         Order::Mean(mean) => search.of_inputs(mean.search(app, conditions).await?.scored, false).await?,
+        Order::Likeness(likeness) if !likeness.knows_parts(app) => {
+            search.of_inputs(likeness.search(app, conditions, usize::MAX).await?.scored, false).await?
+        }
         Order::Likeness(likeness) => search.by_likeness(&likeness, &conditions).await?,
     };
     let skip = usize::try_from(page.offset()).unwrap_or(usize::MAX);

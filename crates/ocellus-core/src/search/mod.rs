@@ -230,7 +230,7 @@ pub async fn run(app: &AppCtx, query: Query) -> Result<Hits> {
         Order::Creation if conditions.is_empty() && seen.is_in_order() => {
             everything(app, page, &seen).await?
         }
-        Order::Likeness(likeness) if !of_parts.is_empty() => {
+        Order::Likeness(likeness) if !of_parts.is_empty() && likeness.knows_parts(app) => {
             seen.restrict(&mut conditions);
             let scope = parts::Scope { conditions: &conditions, terms: &of_parts, seen: &seen };
             parts::rank_inputs(app, &likeness, scope, depth).await?

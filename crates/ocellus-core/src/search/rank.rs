@@ -1,6 +1,7 @@
 //! What orders the hits: likeness to pictures, concepts, or the mean of several of them.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use ocellus_store::Tx;
 use sha2::{Digest, Sha256};
@@ -26,6 +27,8 @@ pub(super) enum Order {
 /// their signed sum: `(n + |sum| cosine(sum)) / 2n`. So the index can search for that.
 #[derive(Clone)]
 pub(super) struct Likeness {
+    /// The space of the vectors.
+    space: String,
     sum: Vec<f32>,
     n: usize,
     min_score: f32,
@@ -34,7 +37,8 @@ pub(super) struct Likeness {
 
 /// Likeness and concepts together.
 pub(super) struct Mean {
-    likeness: Option<Likeness>,
+    /// One for each space.
+    likenesses: Vec<Likeness>,
     concepts: Vec<(bool, ByConcept)>,
     min_score: f32,
 }
@@ -58,15 +62,16 @@ pub(super) async fn prepare(
     metric: Metric,
     min_score: f32,
 ) -> Result<Order> {
-    let mut likeness: Option<Likeness> = None;
+    let mut likenesses: Vec<Likeness> = Vec::new();
+    let space = app.platform().catalog().embedding().version_id();
     let mut concepts = Vec::new();
     for Rank { negate, by } in ranks {
-        let vector = match by {
-            RankBy::Image { source, crop } => of_image(app, &source, crop).await?,
-            RankBy::InputId(id) => of_input(app, &id).await?,
-            RankBy::PartOfInput { input_id, part } => of_part(app, &input_id, part).await?,
-            RankBy::Annotation(id) => of_annotation(app, &id).await?,
-            RankBy::Vector(vector) => checked(app, vector)?,
+        let (space, vector) = match by {
+            RankBy::Image { source, crop } => (space, of_image(app, &source, crop).await?),
+            RankBy::InputId(id) => (space, of_input(app, &id).await?),
+            RankBy::PartOfInput { input_id, part } => (space, of_part(app, &input_id, part).await?),
+            RankBy::Annotation(id) => (space, of_annotation(app, &id).await?),
+            RankBy::Vector(vector) => (space, checked(app, vector)?),
             RankBy::Predicted { concept } => {
                 let catalog = app.platform().catalog();
                 let known = catalog.concept(&concept.id, &concept.name, language);
@@ -76,7 +81,13 @@ pub(super) async fn prepare(
                 continue;
             }
             RankBy::Text(text) => {
-                let found = words::concepts_of(app, &text, language).await?;
+                let text = words::checked(&text)?;
+                if let Some(pair) = app.platform().image_text() {
+                    let vector = pair.of_text(app.platform(), text).await?;
+                    add(&mut likenesses, (pair.space(), &vector), negate, (min_score, metric));
+                    continue;
+                }
+                let found = words::concepts_of(app, text, language).await?;
                 concepts.extend(found.into_iter().map(|by| (negate, by)));
                 continue;
             }
@@ -87,19 +98,32 @@ pub(super) async fn prepare(
                 continue;
             }
         };
-        let likeness = likeness.get_or_insert_with(|| Likeness {
-            sum: vec![0.0; vector.len()],
-            n: 0,
-            min_score,
-            metric,
-        });
-        likeness.add(&vector, negate);
+        add(&mut likenesses, (space, &vector), negate, (min_score, metric));
     }
-    Ok(match (likeness, concepts.is_empty()) {
-        (None, true) => Order::Creation,
-        (Some(likeness), true) => Order::Likeness(likeness),
-        (likeness, false) => Order::Mean(Mean { likeness, concepts, min_score }),
+    Ok(match (likenesses.len(), concepts.is_empty(), likenesses.pop()) {
+        (0, true, _) => Order::Creation,
+        (1, true, Some(likeness)) => Order::Likeness(likeness),
+        (_, _, last) => {
+            likenesses.extend(last);
+            Order::Mean(Mean { likenesses, concepts, min_score })
+        }
     })
+}
+
+/// Adds a vector to the likeness of its space.
+fn add(
+    all: &mut Vec<Likeness>,
+    (space, vector): (&str, &[f32]),
+    negate: bool,
+    (min_score, metric): (f32, Metric),
+) {
+    if let Some(known) = all.iter_mut().find(|likeness| likeness.space == space) {
+        return known.add(vector, negate);
+    }
+    let sum = vec![0.0; vector.len()];
+    let mut likeness = Likeness { space: space.to_owned(), sum, n: 0, min_score, metric };
+    likeness.add(vector, negate);
+    all.push(likeness);
 }
 
 /// The vector of a picture; an input with the same bytes has it already.
@@ -200,6 +224,11 @@ impl Likeness {
         self.metric.of(self.score(cosine))
     }
 
+    /// Whether parts of images have vectors in its space.
+    pub fn knows_parts(&self, app: &AppCtx) -> bool {
+        self.space == app.platform().catalog().embedding().version_id()
+    }
+
     /// What to search for.
     pub fn vector(&self) -> &[f32] {
         &self.sum
@@ -212,7 +241,7 @@ impl Likeness {
 
     /// The best `depth` of what fits the conditions.
     pub async fn search(self, app: &AppCtx, conditions: Conditions, depth: usize) -> Result<Ranked> {
-        let selection = select::select(app, conditions).await?;
+        let selection = Arc::new(select::select(app, conditions).await?);
         let (found, likeness) = self.find(app, depth, selection).await?;
         let mut scored: Vec<(String, f32)> = found
             .hits
@@ -229,11 +258,9 @@ impl Likeness {
         Ok(Ranked { scored, n_skipped: 0, total })
     }
 
-    async fn find(self, app: &AppCtx, depth: usize, selection: Selection) -> Result<(Found, Self)> {
+    async fn find(self, app: &AppCtx, depth: usize, selection: Arc<Selection>) -> Result<(Found, Self)> {
         let platform = app.platform();
-        let space = platform.catalog().embedding().version_id();
-        let index: std::sync::Arc<Space> =
-            platform.indexes().current(platform.store(), app.uid(), space).await?;
+        let index: Arc<Space> = platform.indexes().current(platform.store(), app.uid(), &self.space).await?;
         let scan = move || index.search(&self.sum, depth, &selection).map(|found| (found, self));
         platform.engine().cpu(scan).await?
     }
@@ -242,17 +269,12 @@ impl Likeness {
 impl Mean {
     /// Everything that fits the conditions, scored and ordered.
     pub async fn search(self, app: &AppCtx, conditions: Conditions) -> Result<Ranked> {
-        let n_ranks = self.concepts.len() + self.likeness.as_ref().map_or(0, |likeness| likeness.n);
-        let needs_any = self.likeness.is_none() && self.concepts.iter().all(|(negate, _)| !negate);
+        let n_ranks = self.concepts.len() + self.likenesses.iter().map(|likeness| likeness.n).sum::<usize>();
+        let needs_any = self.likenesses.is_empty() && self.concepts.iter().all(|(negate, _)| !negate);
         let values = values(app, self.concepts).await?;
-        let candidates: Vec<(String, f32)> = match self.likeness {
-            Some(likeness) => {
-                let selection = select::select(app, conditions).await?;
-                let (found, likeness) = likeness.find(app, usize::MAX, selection).await?;
-                let n = likeness.n as f32;
-                found.hits.into_iter().map(|(id, cosine)| (id, likeness.score(cosine) * n)).collect()
-            }
-            None => select::list(app, conditions).await?.into_iter().map(|id| (id, 0.0)).collect(),
+        let candidates: Vec<(String, f32)> = match self.likenesses.is_empty() {
+            true => select::list(app, conditions).await?.into_iter().map(|id| (id, 0.0)).collect(),
+            false => alike(app, self.likenesses, conditions).await?,
         };
         let mut scored: Vec<(String, f32)> = Vec::new();
         for (id, likeness) in candidates {
@@ -272,6 +294,31 @@ impl Mean {
         let total = Some(scored.len() as u64);
         Ok(Ranked { scored, n_skipped: 0, total })
     }
+}
+
+/// Everything that fits the conditions and has a vector in any of the spaces, with the sum of its scores; where it has
+/// none that is 0.
+async fn alike(
+    app: &AppCtx,
+    likenesses: Vec<Likeness>,
+    conditions: Conditions,
+) -> Result<Vec<(String, f32)>> {
+    let selection = Arc::new(select::select(app, conditions).await?);
+    let mut scored: Vec<(String, f32)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for likeness in likenesses {
+        let (found, likeness) = likeness.find(app, usize::MAX, Arc::clone(&selection)).await?;
+        for (id, cosine) in found.hits {
+            let score = likeness.score(cosine) * likeness.n as f32;
+            if let Some(known) = places.get(&id) {
+                scored[*known].1 += score;
+            } else {
+                places.insert(id.clone(), scored.len());
+                scored.push((id, score));
+            }
+        }
+    }
+    Ok(scored)
 }
 
 /// For every concept: whether it is negated, and its value for the inputs that have it.

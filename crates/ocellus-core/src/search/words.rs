@@ -52,15 +52,21 @@ fn named_in(tx: &Tx<'_>, uid: &str, language: &str, name: &str) -> Result<Vec<St
 
 /// What a text speaks of, one entry for each thing. Never empty: a text that means nothing known fits nothing.
 pub(super) async fn concepts_of(app: &AppCtx, text: &str, language: Option<&str>) -> Result<Vec<ByConcept>> {
-    let text = text.trim();
-    if text.is_empty() || text.chars().count() > MAX_TEXT {
-        return Err(Error::invalid("text.raw", format!("must have 1 to {MAX_TEXT} characters")));
-    }
+    let text = checked(text)?;
     let mut found = by_name(app, text, language).await?;
     if found.is_empty() {
         found.push(by_meaning(app, text).await?);
     }
     Ok(found)
+}
+
+/// A text of a query without white space around it, if it has the right length.
+pub(super) fn checked(text: &str) -> Result<&str> {
+    let text = text.trim();
+    if text.is_empty() || text.chars().count() > MAX_TEXT {
+        return Err(Error::invalid("text.raw", format!("must have 1 to {MAX_TEXT} characters")));
+    }
+    Ok(text)
 }
 
 /// The words of a text by their places; each ideograph is a word.

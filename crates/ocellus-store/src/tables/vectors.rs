@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use crate::Result;
 use crate::db::{BadColumn, Row, Tx};
 use crate::page::id_chunks;
+use crate::tables::inputs::Input;
 
 /// The embedding of an input in one space.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +27,11 @@ pub struct Vector {
 }
 
 const COLUMNS: &str = "app_uid, space, input_id, seq, deleted, data";
+
+/// Whether an input has pixels but no vector in the space `?1`.
+const LACKING: &str = "inputs.kind IN ('image', 'video') AND NOT EXISTS (SELECT 1 FROM vectors \
+                       WHERE vectors.app_uid = inputs.app_uid AND vectors.space = ?1 \
+                       AND vectors.input_id = inputs.id AND vectors.deleted = 0)";
 
 fn from_row(row: &mut Row) -> Result<Vector, BadColumn> {
     Ok(Vector {
@@ -150,6 +156,35 @@ impl Tx<'_> {
         );
         let params = [app_uid.into(), space.into(), input_id.into()];
         self.select_one("vectors", &sql, &params, from_row)
+    }
+
+    /// The apps, with their owners, that have images or videos in `state` without a vector in a space.
+    pub fn apps_lacking_vectors(&self, space: &str, state: i64) -> Result<Vec<(String, String)>> {
+        let sql = format!(
+            "SELECT uid, account_id FROM apps WHERE deleted_at_us IS NULL AND EXISTS (SELECT 1 FROM inputs \
+             WHERE inputs.app_uid = apps.uid AND inputs.state = ?2 AND {LACKING})"
+        );
+        self.select("apps", &sql, &[space.into(), state.into()], |row| Ok((row.text()?, row.text()?)))
+    }
+
+    /// Up to `limit` images and videos in `state` without a vector in a space, created after `after_seq` (0 for all), in
+    /// the order of creation.
+    pub fn inputs_lacking_vector(
+        &self,
+        (app_uid, space): (&str, &str),
+        state: i64,
+        after_seq: i64,
+        limit: i64,
+    ) -> Result<Vec<Input>> {
+        let sql = format!(
+            "SELECT id FROM inputs WHERE app_uid = ?5 AND state = ?2 AND seq > ?3 AND {LACKING} \
+             ORDER BY seq LIMIT ?4"
+        );
+        let params = [space.into(), state.into(), after_seq.into(), limit.into(), app_uid.into()];
+        let ids: Vec<String> = self.select("inputs", &sql, &params, |row| row.text())?;
+        let mut inputs = self.inputs_by_ids(app_uid, &ids)?;
+        inputs.sort_by_key(|input| input.seq);
+        Ok(inputs)
     }
 
     /// How many vectors a space holds, tombstones not counted.

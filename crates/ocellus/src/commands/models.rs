@@ -1,5 +1,7 @@
 //! `ocellus models`: what is there to predict with.
 
+use std::path::Path;
+
 use anyhow::bail;
 use ocellus_core::catalog::{Catalog, ModelSpec, ModelTask};
 use serde_json::json;
@@ -22,6 +24,7 @@ pub fn run(config: &Config, args: &Models) -> anyhow::Result<()> {
             catalog.list().iter().map(|model| row(model)).collect(),
         );
     }
+    show_image_text(config, args.json)?;
     let runtime = config.runtime_library()?;
     let mut faults = Vec::new();
     if !is_file(&runtime) {
@@ -41,6 +44,27 @@ pub fn run(config: &Config, args: &Models) -> anyhow::Result<()> {
     }
     if args.verify {
         output::complaint("every installed file has the right hash");
+    }
+    Ok(())
+}
+
+/// The networks for images and texts that the operator supplied, if any.
+fn show_image_text(config: &Config, as_json: bool) -> anyhow::Result<()> {
+    let Some(pair) = config.image_text_config() else { return Ok(()) };
+    let shown = |path: &Path| path.display().to_string();
+    let is_whole = pair.files().iter().all(|(_, path)| is_file(path));
+    if as_json {
+        let mut line = json!({"id": "image-text", "task": "images and texts", "installed": is_whole});
+        for (key, path) in pair.files() {
+            line[key] = shown(path).into();
+        }
+        output::line(&line.to_string());
+    } else {
+        let row = |(key, path): (&str, &Path)| vec![key.to_owned(), shown(path), yes_no(is_file(path))];
+        output::table(&["images and texts", "path", "there"], pair.files().map(row).to_vec());
+    }
+    if !is_whole {
+        bail!("a file of [image_text] is missing; give its path, or leave all paths there empty");
     }
     Ok(())
 }

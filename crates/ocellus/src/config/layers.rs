@@ -154,9 +154,14 @@ fn parse_like(default: &Value, text: &str) -> anyhow::Result<Value> {
             "false" | "0" | "no" => false,
             _ => bail!("neither true nor false"),
         }),
-        Value::Array(_) => {
+        Value::Array(known) => {
             let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
-            Value::Array(items.map(|item| Value::String(item.to_owned())).collect())
+            let is_of_numbers = matches!(known.first(), Some(Value::Float(_)));
+            let item = |item: &str| match is_of_numbers {
+                true => Ok(Value::Float(item.parse().context("not a list of numbers")?)),
+                false => Ok(Value::String(item.to_owned())),
+            };
+            Value::Array(items.map(item).collect::<anyhow::Result<_>>()?)
         }
         Value::Datetime(_) | Value::Table(_) => bail!("cannot be given as text"),
     })

@@ -31,6 +31,7 @@ pub struct Config {
     pub store: Store,
     pub blobs: Blobs,
     pub models: Models,
+    pub image_text: ImageText,
     pub engine: Engine,
     pub indexes: Indexes,
     pub jobs: Jobs,
@@ -101,6 +102,20 @@ pub struct Blobs {
 pub struct Models {
     pub dir: String,
     pub runtime: String,
+}
+
+/// Networks for images and texts; see `ocellus_core::image_text::ImageTextConfig`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ImageText {
+    pub image_model: PathBuf,
+    pub text_model: PathBuf,
+    pub vocabulary: PathBuf,
+    pub merges: PathBuf,
+    pub image_size: u32,
+    pub mean: [f32; 3],
+    pub std: [f32; 3],
+    pub context_length: usize,
 }
 
 /// The inference engine; see `ocellus_core::engine::EngineConfig`.

@@ -7,6 +7,7 @@ use anyhow::{Context, anyhow};
 use ocellus_algo::image::DecodeLimits;
 use ocellus_core::engine::EngineConfig;
 use ocellus_core::fetch::FetchConfig;
+use ocellus_core::image_text::ImageTextConfig;
 use ocellus_core::indexes::IndexConfig;
 use ocellus_core::mail::{Mailer, SmtpConfig, SmtpSecurity};
 use ocellus_core::runners::RunnersConfig;
@@ -30,6 +31,7 @@ impl Config {
             models_dir: self.models_dir()?,
             runtime_library: self.runtime_library()?,
             data_dir: self.server.data_dir.clone(),
+            image_text: self.image_text_config(),
             engine: self.engine_config(),
             fetch: self.fetch_config(),
             decode: DecodeLimits {
@@ -118,6 +120,22 @@ impl Config {
                 Durability::Normal => ocellus_store::Durability::Normal,
             },
         }
+    }
+
+    /// The image-text pair, if any of its files is named.
+    pub fn image_text_config(&self) -> Option<ImageTextConfig> {
+        let pair = self.image_text.clone();
+        let config = ImageTextConfig {
+            image_model: pair.image_model,
+            text_model: pair.text_model,
+            vocabulary: pair.vocabulary,
+            merges: pair.merges,
+            image_size: pair.image_size,
+            mean: pair.mean,
+            std: pair.std,
+            context_length: pair.context_length,
+        };
+        config.files().iter().any(|(_, path)| !path.as_os_str().is_empty()).then_some(config)
     }
 
     fn engine_config(&self) -> EngineConfig {

@@ -28,6 +28,21 @@ fn the_defaults_are_complete_and_documented() {
 }
 
 #[test]
+fn an_image_text_pair_is_there_as_soon_as_a_file_of_it_is_named() {
+    let config = |env: &[(&str, &str)]| given(None, env, &[]).unwrap().config().unwrap().image_text_config();
+    assert_eq!(config(&[]), None);
+    let env = [
+        ("OCELLUS__IMAGE_TEXT__MERGES", "/m.txt"),
+        ("OCELLUS__IMAGE_TEXT__MEAN", "0.5, 0.25,0"),
+        ("OCELLUS__IMAGE_TEXT__IMAGE_SIZE", "336"),
+    ];
+    let pair = config(&env).unwrap();
+    assert_eq!(pair.merges, Path::new("/m.txt"));
+    assert_eq!((pair.mean, pair.image_size, pair.context_length), ([0.5, 0.25, 0.0], 336, 77));
+    assert!(given(None, &[("OCELLUS__IMAGE_TEXT__MEAN", "0.5, x, 0")], &[]).is_err());
+}
+
+#[test]
 fn a_later_layer_wins_over_an_earlier_one() {
     let file = "[server]\nlisten = \"1.1.1.1:1\"\nmax_connections = 7\n[fetch]\nallow = [\"10.0.0.0/8\"]";
     let env =
