@@ -33,6 +33,11 @@ const EXCEPTIONS: &[Exception] = &[
         why: "counts the models of an app, from the index alone; people make dozens, not millions",
     },
     Exception {
+        sql: "FROM view_counts v JOIN apps a ON a.uid = v.app_uid WHERE a.account_id = ?1",
+        extent: Extent::Owner,
+        why: "what is viewed most in all apps of an account, dozens; the views of each are found by type",
+    },
+    Exception {
         sql: "name_key LIKE ?2 ESCAPE '!' ORDER BY name_key, id LIMIT",
         extent: Extent::Owner,
         why: "a search for names by a pattern may begin with anything; it reads names in order, a page of them",
