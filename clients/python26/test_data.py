@@ -5,29 +5,15 @@ import os
 import uuid
 
 import pytest
-import requests
 from clarifai.errors import ApiError
 from clarifai.rest import (
-    ClarifaiApp, Concept, FeedbackInfo, FeedbackType, Geo, GeoBox, GeoLimit, GeoPoint, Image, InputSearchTerm, OutputSearchTerm,
+    Concept, FeedbackInfo, FeedbackType, Geo, GeoBox, GeoLimit, GeoPoint, Image, InputSearchTerm, OutputSearchTerm,
     Region, RegionInfo, BoundingBox, SearchQueryBuilder)
 
 import harness
 import photographs
 
-URL, PHOTOS_URL, USER = (os.environ[f"OCELLUS_TEST_{name}"] for name in ("URL", "PHOTOS_URL", "USER"))
-PAT = {"Authorization": f"Key {os.environ['OCELLUS_TEST_PAT']}"}
-
-
-@pytest.fixture(scope="module")
-def app():
-    """The client with the key of a new app."""
-    app_id = f"app-{uuid.uuid4().hex[:12]}"
-    requests.post(f"{URL}/v2/users/{USER}/apps", json={"apps": [{"id": app_id}]}, headers=PAT).raise_for_status()
-    key = {"description": "python 2.6.2", "scopes": ["All"], "apps": [{"id": app_id, "user_id": USER}]}
-    made = requests.post(f"{URL}/v2/users/{USER}/keys", json={"keys": [key]}, headers=PAT)
-    made.raise_for_status()
-    yield ClarifaiApp(api_key=made.json()["keys"][0]["id"], base_url=URL)
-    requests.delete(f"{URL}/v2/users/{USER}/apps/{app_id}", headers=PAT).raise_for_status()
+PHOTOS_URL = os.environ["OCELLUS_TEST_PHOTOS_URL"]
 
 
 @pytest.fixture(scope="module")

@@ -1,27 +1,8 @@
 """What PyPI `clarifai` 2.6.2 does with models of one's own, training apart: made, found, changed, listed, deleted."""
-import os
-import uuid
-
 import pytest
-import requests
 from clarifai.errors import ApiError
-from clarifai.rest import ClarifaiApp
 
-URL, USER = os.environ["OCELLUS_TEST_URL"], os.environ["OCELLUS_TEST_USER"]
-PAT = {"Authorization": f"Key {os.environ['OCELLUS_TEST_PAT']}"}
 UNTRAINED = 21102
-
-
-@pytest.fixture(scope="module")
-def app():
-    """The client with the key of a new app."""
-    app_id = f"app-{uuid.uuid4().hex[:12]}"
-    requests.post(f"{URL}/v2/users/{USER}/apps", json={"apps": [{"id": app_id}]}, headers=PAT).raise_for_status()
-    key = {"description": "python 2.6.2", "scopes": ["All"], "apps": [{"id": app_id, "user_id": USER}]}
-    made = requests.post(f"{URL}/v2/users/{USER}/keys", json={"keys": [key]}, headers=PAT)
-    made.raise_for_status()
-    yield ClarifaiApp(api_key=made.json()["keys"][0]["id"], base_url=URL)
-    requests.delete(f"{URL}/v2/users/{USER}/apps/{app_id}", headers=PAT).raise_for_status()
 
 
 def test_a_model_is_made_changed_and_deleted(app):
