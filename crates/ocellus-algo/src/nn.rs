@@ -1,5 +1,6 @@
 //! Inference: the only module that names the ONNX runtime.
 
+mod inspect;
 mod pieces;
 mod runtime;
 mod tensor;
@@ -13,6 +14,7 @@ use ort::value::{TensorRef, ValueType};
 
 use crate::error::{Error, Result};
 
+pub use inspect::{OnnxAbout, Port, inspect, inspect_bytes};
 pub use pieces::PieceSession;
 pub use runtime::Runtime;
 pub use tensor::Tensor;
