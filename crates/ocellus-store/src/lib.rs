@@ -42,6 +42,7 @@ pub use tables::job_parts::{JobPart, Lease, PartFate};
 pub use tables::jobs::{Job, JobQuery};
 pub use tables::keys::Key;
 pub use tables::labels::Label;
+pub use tables::model_blobs::ModelBlob;
 pub use tables::model_versions::ModelVersion;
 pub use tables::models::Model;
 pub use tables::predictions::Prediction;

@@ -46,6 +46,7 @@ const MIGRATIONS: &[Migration] = &[
         name: "export chunks",
         sql: include_str!("../migrations/0013_export_chunks.sql"),
     },
+    Migration { version: 14, name: "model blobs", sql: include_str!("../migrations/0014_model_blobs.sql") },
 ];
 
 /// Applies the migrations that the database lacks, all in one transaction.

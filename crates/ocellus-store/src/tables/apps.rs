@@ -57,6 +57,7 @@ const ROWS_OF_AN_APP: &[(&str, &str)] = &[
     ("dataset_export_chunks", "version_uid, format, run, idx"),
     ("collaborators", "id"),
     ("renditions", "input_id, size"),
+    ("model_blobs", "model_uid, version_id, role"),
     ("model_versions", "model_uid, id"),
     ("models", "uid"),
     ("video_frames", "input_id, model_version_id, idx"),

@@ -6,6 +6,7 @@ use crate::tables::annotation_regions::AnnotationRegion;
 use crate::tables::concepts::Concept;
 use crate::tables::inputs::{Input, InputQuery};
 use crate::tables::labels::Label;
+use crate::tables::model_blobs::ModelBlob;
 use crate::tables::model_versions::ModelVersion;
 use crate::tables::models::Model;
 use crate::tables::vectors::Vector;
@@ -129,8 +130,16 @@ impl Tx<'_> {
             }
             let versions = self.model_versions_page(from, &copy.uid, i64::MAX, i64::MAX)?;
             for version in versions.into_iter().rev() {
-                self.insert_model_version(&ModelVersion { app_uid: to.to_owned(), ..version })?;
+                // The job that trains one belongs to the other app.
+                let state = match version.state.as_str() {
+                    "queued" | "training" => "untrained".to_owned(),
+                    other => other.to_owned(),
+                };
+                self.insert_model_version(&ModelVersion { app_uid: to.to_owned(), state, ..version })?;
             }
+            let moved = |blob: ModelBlob| ModelBlob { app_uid: to.to_owned(), ..blob };
+            let blobs = self.blobs_of_models(from, &[&copy.uid])?.into_iter().map(moved);
+            self.put_model_blobs(&blobs.collect::<Vec<_>>())?;
         }
         Ok((last_seq, n_copied, n_skipped))
     }

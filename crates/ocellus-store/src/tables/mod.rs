@@ -27,6 +27,7 @@ pub mod jobs;
 pub mod keys;
 pub mod labels;
 pub mod meta;
+pub mod model_blobs;
 pub mod model_versions;
 pub mod models;
 pub mod predictions;

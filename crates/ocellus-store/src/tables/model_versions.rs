@@ -85,6 +85,13 @@ impl Tx<'_> {
         self.select_one("model_versions", &sql, &[app_uid.into(), model_uid.into(), id.into()], from_row)
     }
 
+    /// The versions of an app's models with this id, in the order of creation.
+    pub fn model_versions_by_id(&self, app_uid: &str, id: &str) -> Result<Vec<ModelVersion>> {
+        let sql =
+            format!("SELECT {COLUMNS} FROM model_versions WHERE app_uid = ?1 AND id = ?2 ORDER BY seq");
+        self.select("model_versions", &sql, &[app_uid.into(), id.into()], from_row)
+    }
+
     /// A model's versions, the newest first, before a place in the order of creation (`i64::MAX` for the start).
     pub fn model_versions_page(
         &self,
@@ -160,6 +167,7 @@ impl Tx<'_> {
 
     /// Removes a version; false when there is no such version.
     pub fn delete_model_version(&self, app_uid: &str, model_uid: &str, id: &str) -> Result<bool> {
+        self.delete_blobs_of_version(app_uid, model_uid, id)?;
         let sql = "DELETE FROM model_versions WHERE app_uid = ?1 AND model_uid = ?2 AND id = ?3";
         Ok(self.exec(sql, &[app_uid.into(), model_uid.into(), id.into()])? > 0)
     }

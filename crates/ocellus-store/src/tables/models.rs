@@ -84,6 +84,12 @@ impl Tx<'_> {
         self.select_one("models", &sql, &[app_uid.into(), id.into()], from_row)
     }
 
+    /// A model by uid.
+    pub fn model_by_uid(&self, app_uid: &str, uid: &str) -> Result<Option<Model>> {
+        let sql = format!("SELECT {COLUMNS} FROM models WHERE app_uid = ?1 AND uid = ?2");
+        self.select_one("models", &sql, &[app_uid.into(), uid.into()], from_row)
+    }
+
     /// The models with these ids, in the order of the ids; missing ones are left out.
     pub fn models_by_ids<S: AsRef<str>>(&self, app_uid: &str, ids: &[S]) -> Result<Vec<Model>> {
         let mut found = HashMap::new();
@@ -140,6 +146,8 @@ impl Tx<'_> {
             params.extend(vals);
             let versions = format!("DELETE FROM model_versions WHERE app_uid = ?1 AND model_uid IN ({list})");
             self.exec(&versions, &params)?;
+            let blobs = format!("DELETE FROM model_blobs WHERE app_uid = ?1 AND model_uid IN ({list})");
+            self.exec(&blobs, &params)?;
             let models = format!("DELETE FROM models WHERE app_uid = ?1 AND uid IN ({list})");
             n_deleted += self.exec(&models, &params)?;
         }

@@ -148,6 +148,26 @@ impl Tx<'_> {
         Ok(vectors)
     }
 
+    /// The vectors of these inputs in a space, in any order, tombstones left out.
+    pub fn vectors_in<S: AsRef<str>>(
+        &self,
+        app_uid: &str,
+        space: &str,
+        input_ids: &[S],
+    ) -> Result<Vec<Vector>> {
+        let mut vectors = Vec::new();
+        for (list, vals) in id_chunks(input_ids, 3) {
+            let sql = format!(
+                "SELECT {COLUMNS} FROM vectors \
+                 WHERE app_uid = ?1 AND space = ?2 AND input_id IN ({list}) AND deleted = 0"
+            );
+            let mut params = vec![app_uid.into(), space.into()];
+            params.extend(vals);
+            vectors.extend(self.select("vectors", &sql, &params, from_row)?);
+        }
+        Ok(vectors)
+    }
+
     /// The vector of an input in a space; a deleted one is not found.
     pub fn vector(&self, app_uid: &str, space: &str, input_id: &str) -> Result<Option<Vector>> {
         let sql = format!(
