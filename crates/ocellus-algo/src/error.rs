@@ -15,6 +15,9 @@ pub enum Error {
     /// The inference runtime, a model file or an index file failed; the operator has to act.
     #[error("{0}")]
     Backend(String),
+    /// The caller stopped it between two steps.
+    #[error("it was cancelled")]
+    Cancelled,
 }
 
 /// Result of this crate.

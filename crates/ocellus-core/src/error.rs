@@ -278,6 +278,7 @@ impl From<ocellus_algo::error::Error> for Error {
             E::TooLarge(message) => Self::too_large(message),
             E::Unsupported(message) => Self::unsupported(message),
             E::Backend(_) => Self::internal(error),
+            E::Cancelled => Self::new(Kind::Cancelled, error.to_string()),
         }
     }
 }
