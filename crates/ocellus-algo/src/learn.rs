@@ -8,6 +8,9 @@ mod calibrate;
 mod folds;
 mod head;
 mod kernel;
+mod lbfgs;
+mod linear;
+mod logistic;
 mod means;
 mod neighbours;
 mod random;
@@ -64,7 +67,7 @@ impl<'a> Rows<'a> {
                 self.dim
             )));
         }
-        match self.values.iter().position(|x| !(x.abs() <= LARGEST)) {
+        match self.values.iter().position(|x| x.is_nan() || x.abs() > LARGEST) {
             Some(at) => Err(Error::BadInput(format!(
                 "row {} has a number that is not finite or too large",
                 at / self.dim

@@ -56,12 +56,11 @@ pub(super) fn fit(set: &Set, scores: &[f32], parts: &[Range<usize>]) -> Vec<Curv
     (0..set.n_concepts).map(|concept| curve(&Told::of(set, scores, parts, concept))).collect()
 }
 
-/// The weighed log-loss of one part of a set under curves, and the weight.
+/// The weighed log-loss of one part of a set, whose rows' scores these are, under curves; and the weight.
 pub(super) fn loss(set: &Set, scores: &[f32], curves: &[Curve], part: &Range<usize>) -> (f64, f64) {
     let (mut loss, mut weight) = (0.0, 0.0);
-    for row in part.clone() {
+    for (row, own) in part.clone().zip(scores.chunks_exact(set.n_scores)) {
         let (labels, weights) = (set.labels_of(row), set.weights_of(row));
-        let own = &scores[row * set.n_scores..(row + 1) * set.n_scores];
         if set.exclusive {
             let log_sum = |only: Option<Label>| {
                 let heated =

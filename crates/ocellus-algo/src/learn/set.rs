@@ -97,12 +97,8 @@ impl Set {
 
     /// Everything but one fold; everything if there is no such fold. A lone fold leaves only the background.
     pub fn without(&self, fold: Option<usize>) -> Vec<Range<usize>> {
-        match fold.map(|fold| &self.folds[fold]) {
-            Some(out) => {
-                [0..out.start, out.end..self.n()].into_iter().filter(|part| !part.is_empty()).collect()
-            }
-            None => vec![0..self.n()],
-        }
+        let out = fold.map_or(0..0, |fold| self.folds[fold].clone());
+        [0..out.start, out.end..self.n()].into_iter().filter(|part| !part.is_empty()).collect()
     }
 
     /// What each concept is against the rest. Rows that have another concept count as negatives of one that has fewer

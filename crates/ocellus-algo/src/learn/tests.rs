@@ -2,7 +2,13 @@ use super::random::SplitMix64;
 use super::*;
 
 /// Rows around one corner for each class, of `dim` numbers, with their class.
-pub(super) fn blobs(n: usize, n_classes: usize, dim: usize, spread: f32, seed: u64) -> (Vec<f32>, Vec<usize>) {
+pub(super) fn blobs(
+    n: usize,
+    n_classes: usize,
+    dim: usize,
+    spread: f32,
+    seed: u64,
+) -> (Vec<f32>, Vec<usize>) {
     let mut random = SplitMix64(seed);
     let mut values = Vec::with_capacity(n * dim);
     let mut classes = Vec::new();
@@ -23,7 +29,13 @@ pub(super) fn told(classes: &[usize], n_classes: usize) -> Vec<Label> {
     classes.iter().flat_map(|class| (0..n_classes).map(move |c| label(c == *class))).collect()
 }
 
-pub(super) fn train(values: &[f32], dim: usize, labels: &[Label], k: usize, spec: &ClassifierSpec) -> TrainedClassifier {
+pub(super) fn train(
+    values: &[f32],
+    dim: usize,
+    labels: &[Label],
+    k: usize,
+    spec: &ClassifierSpec,
+) -> TrainedClassifier {
     let rows = Rows { values, dim };
     let groups: Vec<u32> = (0..rows.n() as u32).collect();
     let labels = Labels { values: labels, n_concepts: k };
@@ -33,7 +45,8 @@ pub(super) fn train(values: &[f32], dim: usize, labels: &[Label], k: usize, spec
 /// The share of rows whose most probable concept is their class.
 pub(super) fn accuracy(probabilities: &[f32], classes: &[usize], k: usize) -> f64 {
     let best = |row: &[f32]| (0..k).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap();
-    let right = probabilities.chunks_exact(k).zip(classes).filter(|(row, class)| best(row) == **class).count();
+    let right =
+        probabilities.chunks_exact(k).zip(classes).filter(|(row, class)| best(row) == **class).count();
     right as f64 / classes.len() as f64
 }
 

@@ -7,7 +7,8 @@ use super::head::{Head, Scorer};
 use super::neighbours::Neighbours;
 use super::set::Set;
 use super::{
-    Choice, ClassifierSpec, Label, Labels, Method, Progress, Rows, TrainedClassifier, fold_of_groups, means,
+    Choice, ClassifierSpec, Label, Labels, Method, Progress, Rows, TrainedClassifier, fold_of_groups, linear,
+    means,
 };
 use crate::error::{Error, Result};
 
@@ -41,23 +42,25 @@ pub fn train_classifier(
     let mut losses = Vec::new();
     for (idx, method) in methods.iter().enumerate() {
         let share = |part: f32| (idx as f32 + part) / methods.len() as f32;
-        let tried = attempt(&set, *method, &mut |part| progress(share(part)))?;
+        let tried = attempt(&set, &spec, *method, &mut |part| progress(share(part)))?;
         losses.push(format!("{} {:.3}", method.name(), tried.loss));
         if best.as_ref().is_none_or(|best| tried.loss < best.loss) {
             best = Some(tried);
         }
     }
     let Some(best) = best else { return Err(Error::BadInput("there is no method to train by".to_owned())) };
+    let mut why = reason;
+    if losses.len() > 1 {
+        why += &format!("; log-loss on held-out rows: {}", losses.join(", "));
+    }
+    if let Some((_, of_c)) = &best.c {
+        why += &format!("; {of_c}");
+    }
     let choice = Choice {
         method: best.method,
-        regularisation: None,
+        regularisation: best.c.as_ref().map(|(c, _)| *c),
         n_folds: set.folds.len(),
-        why: reason
-            + &if losses.len() > 1 {
-                format!("; log-loss on held-out rows: {}", losses.join(", "))
-            } else {
-                String::new()
-            },
+        why,
         concepts: set.seen.clone(),
     };
     Ok(finished(&set, best, choice, folds))
@@ -117,6 +120,8 @@ fn candidates(set: &Set, spec: &ClassifierSpec) -> (Vec<Method>, String) {
 /// A method, what it says of rows that it has not seen, and how well.
 struct Tried {
     method: Method,
+    /// C and why, for a method that has one.
+    c: Option<(f64, String)>,
     scorer: Scorer,
     /// Of the caller's rows in the order of the set.
     scores: Vec<f32>,
@@ -126,31 +131,18 @@ struct Tried {
     curves: Vec<Curve>,
 }
 
-fn attempt(set: &Set, method: Method, progress: Progress) -> Result<Tried> {
-    let mut scores = Vec::with_capacity(set.order.len() * set.n_scores);
-    let n_steps = set.folds.len() as f32 + 1.0;
-    for (fold, part) in set.folds.iter().enumerate() {
-        if !progress(fold as f32 / n_steps) {
-            return Err(Error::Cancelled);
+fn attempt(set: &Set, spec: &ClassifierSpec, method: Method, progress: Progress) -> Result<Tried> {
+    let (scorer, scores, c) = match method {
+        Method::Linear => {
+            let chosen = linear::choose(set, spec, progress)?;
+            (Scorer::Linear(chosen.linear), chosen.scores, Some((chosen.c, chosen.why)))
         }
-        scores.extend(fit(set, method, Some(fold)).scores(set.part(part)));
-    }
-    let scorer = fit(set, method, None);
-    Ok(calibrated(set, method, scorer, scores))
-}
-
-fn fit(set: &Set, method: Method, without: Option<usize>) -> Scorer {
-    let parts = set.without(without);
-    match method {
-        Method::Linear | Method::NearestMean => Scorer::Linear(means::fit(set, &parts)),
-        Method::NearestNeighbours => {
+        Method::NearestMean => by_folds(set, progress, |parts| Scorer::Linear(means::fit(set, &parts)))?,
+        Method::NearestNeighbours => by_folds(set, progress, |parts| {
             let rows: Vec<usize> = parts.into_iter().flatten().collect();
             Scorer::Neighbours(Neighbours::of(set, &rows))
-        }
-    }
-}
-
-fn calibrated(set: &Set, method: Method, scorer: Scorer, scores: Vec<f32>) -> Tried {
+        })?,
+    };
     let others = |fold: usize| -> Vec<Range<usize>> {
         let others = set.folds.iter().enumerate().filter(|(other, _)| *other != fold);
         others.map(|(_, part)| part.clone()).collect()
@@ -158,13 +150,27 @@ fn calibrated(set: &Set, method: Method, scorer: Scorer, scores: Vec<f32>) -> Tr
     let curves_of_folds: Vec<Vec<Curve>> =
         (0..set.folds.len()).map(|fold| calibrate::fit(set, &scores, &others(fold))).collect();
     let curves = calibrate::fit(set, &scores, &set.folds);
-    let losses = set
-        .folds
-        .iter()
-        .zip(&curves_of_folds)
-        .map(|(part, curves)| calibrate::loss(set, &scores, curves, part));
+    let losses = set.folds.iter().zip(&curves_of_folds).map(|(part, curves)| {
+        let own = &scores[part.start * set.n_scores..part.end * set.n_scores];
+        calibrate::loss(set, own, curves, part)
+    });
     let (loss, weight) = losses.fold((0.0, 0.0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
-    Tried { method, scorer, scores, loss: loss / weight.max(1e-9), curves_of_folds, curves }
+    Ok(Tried { method, c, scorer, scores, loss: loss / weight.max(1e-9), curves_of_folds, curves })
+}
+
+type Fitted = (Scorer, Vec<f32>, Option<(f64, String)>);
+
+/// A method that has nothing to choose: the classifier, and its scores of each fold by the others.
+fn by_folds(set: &Set, progress: Progress, fit: impl Fn(Vec<Range<usize>>) -> Scorer) -> Result<Fitted> {
+    let mut scores = Vec::with_capacity(set.order.len() * set.n_scores);
+    let n_steps = set.folds.len() as f32 + 1.0;
+    for (fold, part) in set.folds.iter().enumerate() {
+        if !progress(fold as f32 / n_steps) {
+            return Err(Error::Cancelled);
+        }
+        scores.extend(fit(set.without(Some(fold))).scores(set.part(part)));
+    }
+    Ok((fit(set.without(None)), scores, None))
 }
 
 /// Puts what was said of held-out rows into the caller's order.
