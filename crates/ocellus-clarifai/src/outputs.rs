@@ -1,7 +1,7 @@
 //! Predictions: `PostModelOutputs` and the wire form of an output.
 
 use bytes::Bytes;
-use ocellus_core::catalog::ModelSpec;
+use ocellus_core::models::Predictor;
 use ocellus_core::predict::{self, ConceptSelector, PredictInput, PredictOptions, Prediction, Subject};
 use ocellus_core::video::Sampling;
 use ocellus_core::{Error, MediaKind, Result};
@@ -10,7 +10,7 @@ use crate::models::{PUBLIC_APP, PUBLIC_USER};
 use crate::pb::status::{Status, StatusCode as Code};
 use crate::pb::*;
 use crate::rpc::{Cx, Era};
-use crate::{documents, input_data, inputs, items, models, runner_outputs, status};
+use crate::{documents, input_data, inputs, items, models, runner_outputs, status, user_models};
 
 pub async fn post_model_outputs(cx: Cx, req: PostModelOutputsRequest) -> Result<MultiOutputResponse> {
     let app = cx.app(req.user_app_id.clone()).await?;
@@ -18,18 +18,18 @@ pub async fn post_model_outputs(cx: Cx, req: PostModelOutputsRequest) -> Result<
     if let Some(model) = ocellus_core::runners::to_predict(&app, &req.model_id, version).await? {
         return runner_outputs::predict(&cx, &app, &model, req).await;
     }
-    let spec = ocellus_core::models::to_predict(&app, &req.model_id, version).await?;
-    let options = options(&cx, req.model)?;
+    let predictor = ocellus_core::models::to_predict(&app, &req.model_id, version).await?;
+    let options = options(&cx, req.model, &predictor)?;
     let echo: Vec<Input> = req.inputs.iter().map(echo).collect();
     let (subjects, places) = items::read(req.inputs, "inputs", subject)?;
     let results = match subjects.is_empty() {
         true => Vec::new(),
-        false => predict::run(&app, &spec, subjects, &options).await?,
+        false => predict::run(&app, &predictor, subjects, &options).await?,
     };
     let results = places.fill(results).into_iter().zip(echo);
     let asked = options.language.is_some();
     let outputs: Vec<Output> =
-        results.map(|(result, input)| output(&cx, &spec, input, result, asked)).collect();
+        results.map(|(result, input)| output(&cx, &predictor, input, result, asked)).collect();
     let status = overall(&cx, &outputs);
     Ok(MultiOutputResponse { status: Some(status), outputs, ..Default::default() })
 }
@@ -63,8 +63,19 @@ fn output_config(model: Model) -> Option<OutputConfig> {
     own.or_else(|| model.model_version?.output_info?.output_config)
 }
 
-fn options(cx: &Cx, model: Option<Model>) -> Result<PredictOptions> {
-    let config = model.and_then(output_config).unwrap_or_default();
+/// What the request asks for; what it leaves open is as the model is set.
+fn options(cx: &Cx, model: Option<Model>, predictor: &Predictor) -> Result<PredictOptions> {
+    let mut config = model.and_then(output_config).unwrap_or_default();
+    if let Predictor::Own { model, .. } = predictor {
+        let set = &model.doc.output_config;
+        let or = |asked: u32, set: u32| if asked == 0 { set } else { asked };
+        config.max_concepts = or(config.max_concepts, set.max_concepts);
+        config.sample_ms = or(config.sample_ms, set.sample_ms);
+        config.min_value = if config.min_value == 0.0 { set.min_value } else { config.min_value };
+        if config.language.is_empty() {
+            config.language.clone_from(&set.language);
+        }
+    }
     let max_concepts = if config.max_concepts == 0 { 20 } else { config.max_concepts };
     if max_concepts > 200 {
         return Err(Error::invalid("max_concepts", "must be 1 to 200"));
@@ -112,7 +123,7 @@ pub fn echo(input: &Input) -> Input {
 /// `says_language`: concepts tell the language of their names, because one was asked for.
 fn output(
     cx: &Cx,
-    spec: &ModelSpec,
+    predictor: &Predictor,
     mut input: Input,
     result: Result<Prediction>,
     says_language: bool,
@@ -121,7 +132,7 @@ fn output(
         input.id = cx.platform.ids().id();
     }
     let (status, data) = match result {
-        Ok(prediction) => (cx.status(Code::Success), Some(to_wire(cx, prediction, says_language))),
+        Ok(prediction) => (cx.status(Code::Success), Some(to_wire(cx, predictor, prediction, says_language))),
         Err(error) => {
             error.log();
             (inputs::item_status(cx, &error), None)
@@ -131,7 +142,7 @@ fn output(
         id: cx.platform.ids().id(),
         status: Some(status),
         created_at: documents::time(cx.platform.clock().now_us()),
-        model: Some(models::to_wire(cx, spec)),
+        model: Some(model(cx, predictor)),
         input: Some(input),
         data,
         ..Default::default()
@@ -149,7 +160,24 @@ pub fn overall(cx: &Cx, outputs: &[Output]) -> Status {
     }
 }
 
-fn to_wire(cx: &Cx, prediction: Prediction, says_language: bool) -> Data {
+/// The model as an output names it.
+fn model(cx: &Cx, predictor: &Predictor) -> Model {
+    match predictor {
+        Predictor::Public(spec) => models::to_wire(cx, spec),
+        Predictor::Own { model, version, .. } => user_models::to_wire(cx, model, version),
+    }
+}
+
+/// The user and app that a model's concepts are of.
+fn place(predictor: &Predictor) -> (&str, &str) {
+    match predictor {
+        Predictor::Public(_) => (PUBLIC_USER, PUBLIC_APP),
+        Predictor::Own { model, .. } => (&model.user_id, &model.app_id),
+    }
+}
+
+fn to_wire(cx: &Cx, predictor: &Predictor, prediction: Prediction, says_language: bool) -> Data {
+    let (user_id, app_id) = place(predictor);
     match prediction {
         Prediction::Concepts(concepts) => {
             let concepts = concepts.into_iter().map(|scored| Concept {
@@ -157,9 +185,9 @@ fn to_wire(cx: &Cx, prediction: Prediction, says_language: bool) -> Data {
                 name: scored.name,
                 language: if says_language { scored.language } else { String::new() },
                 value: scored.probability,
-                app_id: PUBLIC_APP.to_owned(),
+                app_id: app_id.to_owned(),
                 // A field that the first generation's clients do not know.
-                user_id: if cx.era == Era::Current { PUBLIC_USER.to_owned() } else { String::new() },
+                user_id: if cx.era == Era::Current { user_id.to_owned() } else { String::new() },
                 ..Default::default()
             });
             Data { concepts: concepts.collect(), ..Default::default() }
@@ -187,7 +215,7 @@ fn to_wire(cx: &Cx, prediction: Prediction, says_language: bool) -> Data {
                     time: frame.time_ms,
                     number: u32::try_from(frame.number).unwrap_or(u32::MAX),
                 }),
-                data: Some(to_wire(cx, frame.prediction, says_language)),
+                data: Some(to_wire(cx, predictor, frame.prediction, says_language)),
                 ..Default::default()
             });
             Data { frames: frames.collect(), ..Default::default() }

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::catalog::ModelSpec;
+use crate::learning::{self, Artefact};
 use crate::user_models::{self, Place, UserModel, UserModelVersion, VersionState, Wanted};
 use crate::{AccountCtx, AppCtx, Error, Page, Platform, Resource, Result};
 
@@ -192,12 +193,34 @@ pub async fn find(app: &AppCtx, model_id: &str, version_id: Option<&str>) -> Res
     Ok(Found::Own(model, version))
 }
 
-/// The public model to predict with. An app's own model is refused: only what was trained can predict.
-pub async fn to_predict(app: &AppCtx, model_id: &str, version_id: Option<&str>) -> Result<Arc<ModelSpec>> {
-    match find(app, model_id, version_id).await? {
-        Found::Public(model) => Ok(model),
-        Found::Own(model, _) => Err(user_models::untrained(&model.id)),
-    }
+/// What predicts.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "one is held at a time")]
+pub enum Predictor {
+    /// A public model.
+    Public(Arc<ModelSpec>),
+    /// A trained version of an own model.
+    Own {
+        /// The model.
+        model: UserModel,
+        /// The version.
+        version: UserModelVersion,
+        /// What it learned.
+        artefact: Arc<Artefact>,
+    },
+}
+
+/// What to predict with: a public model, or a version of an own one, the newest that is trained unless one is named.
+/// `Unsupported` if none is: only what was trained can predict.
+pub async fn to_predict(app: &AppCtx, model_id: &str, version_id: Option<&str>) -> Result<Predictor> {
+    let model = match find(app, model_id, version_id).await? {
+        Found::Public(model) => return Ok(Predictor::Public(model)),
+        Found::Own(model, _) => model,
+    };
+    let version = user_models::trained_version(app, &model, version_id).await?;
+    let version = version.ok_or_else(|| user_models::untrained(&model.id))?;
+    let artefact = learning::artefact(app.platform(), &version).await?;
+    Ok(Predictor::Own { model, version, artefact })
 }
 
 fn matches_own(model: &UserModel, query: &ModelQuery) -> bool {

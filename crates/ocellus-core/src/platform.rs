@@ -14,6 +14,8 @@ use crate::engine::{Engine, EngineConfig};
 use crate::fetch::{FetchConfig, Fetcher};
 use crate::image_text::{ImageText, ImageTextConfig};
 use crate::indexes::{IndexConfig, Indexes};
+use crate::learning::Artefacts;
+use crate::model_packages::{OwnModels, OwnModelsConfig};
 use crate::runners::RunnersConfig;
 use crate::search::anchors::Anchors;
 use crate::texts::Texts;
@@ -39,6 +41,8 @@ pub struct PlatformConfig {
     pub engine: EngineConfig,
     /// Fetching by address.
     pub fetch: FetchConfig,
+    /// Models that users bring along.
+    pub own_models: OwnModelsConfig,
     /// What an image may cost.
     pub decode: DecodeLimits,
     /// The programs that read videos.
@@ -93,6 +97,8 @@ struct Inner {
     video: VideoConfig,
     jobs: JobsConfig,
     exporters: Exporters,
+    artefacts: Artefacts,
+    own_models: OwnModels,
     clock: Clock,
     ids: Ids,
     callers: CallerCache,
@@ -120,6 +126,7 @@ impl Platform {
         let boot_id = config.ids.id();
         let library = &config.runtime_library;
         let image_text = config.image_text.as_ref().map(|pair| ImageText::open(pair, library)).transpose()?;
+        let own_models = OwnModels::new(config.own_models, &config.engine, library, &config.data_dir);
         Ok(Self(Arc::new(Inner {
             usage: Meter::new(config.usage, store.clone()),
             store,
@@ -134,6 +141,8 @@ impl Platform {
             video: config.video,
             jobs: config.jobs,
             exporters: Exporters::default(),
+            artefacts: Artefacts::default(),
+            own_models,
             clock: config.clock,
             ids: config.ids,
             callers: CallerCache::default(),
@@ -220,6 +229,16 @@ impl Platform {
     /// The ways of writing archives of datasets that dialects bring along.
     pub fn exporters(&self) -> &Exporters {
         &self.0.exporters
+    }
+
+    /// Models that users bring along.
+    pub(crate) fn own_models(&self) -> &OwnModels {
+        &self.0.own_models
+    }
+
+    /// What own models have learned, as far as it is in memory.
+    pub(crate) fn artefacts(&self) -> &Artefacts {
+        &self.0.artefacts
     }
 
     /// Tells the time.

@@ -1,12 +1,14 @@
-//! Models that users make: what is said of them, their versions and their concepts. Training is not done here.
+//! Models that users make: what is said of them, their versions and their concepts. Training is in `learning`.
 //!
 //! A model always has a version. The first one is untrained and stands for the model as it is described.
 
+mod brought;
 mod change;
 mod create;
 mod list;
 #[cfg(test)]
 mod tests;
+mod training;
 mod versions;
 
 use ocellus_store as store;
@@ -15,13 +17,17 @@ use serde_json::Value;
 
 use crate::concepts::Concept;
 use crate::inputs::labels::Labeller;
+use crate::learning::ArtefactRef;
 use crate::{AppCtx, Error, JsonMap, Kind, Page, Resource, Result};
 
+pub(crate) use brought::{NewTrained, add_trained, keep_blob};
 pub use change::{ModelPatch, Tags, delete, delete_all, patch, patch_tags, rename};
 pub use create::create;
 pub use list::count;
 pub(crate) use list::{Wanted, list};
-pub use versions::{VersionListing, delete_version, list_versions, patch_versions, version};
+pub use training::{BackboneRef, FailureReason, TrainedConcept, TrainedOn, Training, TrainingFailure};
+pub(crate) use versions::trained_version_by_id;
+pub use versions::{VersionListing, trained_version, delete_version, list_versions, patch_versions, version};
 
 /// A model of an app.
 #[derive(Clone, Debug, PartialEq)]
@@ -145,6 +151,27 @@ pub struct VersionDoc {
     pub license: String,
     /// The owner's own document.
     pub metadata: JsonMap,
+    /// Whether others may use it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub published: bool,
+    /// How it answers, as the model was set when it was made; absent for a first version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output_config: Option<OutputConfig>,
+    /// The training that was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub training: Option<Training>,
+    /// What it was trained on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trained_on: Option<TrainedOn>,
+    /// What it can do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub artefact: Option<ArtefactRef>,
+    /// The blob with the scores of inputs that it had not seen, by its key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub held_out: Option<String>,
+    /// Why the training failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<TrainingFailure>,
 }
 
 /// How far a version has got.

@@ -25,14 +25,20 @@ pub struct Wanted {
     pub selected: Option<Vec<usize>>,
 }
 
+/// Refuses numbers that make no sense for any model.
+pub fn check_limits(options: &PredictOptions) -> Result<()> {
+    if !(1..=MAX_CONCEPTS).contains(&options.max_concepts) {
+        return Err(Error::invalid("max_concepts", "must be 1 to 200"));
+    }
+    if !(0.0..=1.0).contains(&options.min_value) {
+        return Err(Error::invalid("min_value", "must be 0 to 1"));
+    }
+    Ok(())
+}
+
 impl Wanted {
     pub fn new(model: &ModelSpec, options: &PredictOptions) -> Result<Self> {
-        if !(1..=MAX_CONCEPTS).contains(&options.max_concepts) {
-            return Err(Error::invalid("max_concepts", "must be 1 to 200"));
-        }
-        if !(0.0..=1.0).contains(&options.min_value) {
-            return Err(Error::invalid("min_value", "must be 0 to 1"));
-        }
+        check_limits(options)?;
         let selected = match model.task {
             ModelTask::Concepts => select(&model.labels, &options.select)?,
             ModelTask::Embedding | ModelTask::Color | ModelTask::Focus | ModelTask::NearDuplicate => None,

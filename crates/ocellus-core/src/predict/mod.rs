@@ -2,10 +2,14 @@
 
 mod answer;
 mod describe;
+mod onnx;
+mod own;
 pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
 mod video;
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::StreamExt;
@@ -14,15 +18,17 @@ use ocellus_algo::focus::Focus;
 use ocellus_algo::image::{self, RgbImage};
 
 use crate::catalog::ModelSpec;
+use crate::models::Predictor;
 use crate::video::Sampling;
 use crate::{AppCtx, CropBox, Error, Platform, Resource, Result, Source};
 use answer::Wanted;
 
 pub(crate) use answer::unit;
 pub use describe::{Description, KEPT_CONCEPTS, describe};
-pub(crate) use describe::{image_text_of, vector_of_part};
+pub(crate) use describe::{image_text_of, vectors_of_part};
+pub(crate) use own::of_features;
 pub use video::FramePrediction;
-pub(crate) use video::{VideoDescription, describe_video, image_text_of_video};
+pub(crate) use video::{VideoDescription, cut, describe_video, image_text_of_video};
 
 /// How many images of one call are worked on at once; more would only hold decoded pixels in memory.
 const AT_ONCE: usize = 8;
@@ -45,6 +51,8 @@ pub enum Subject {
     Video(Source),
     /// An input of the app.
     Input(String),
+    /// Pixels that are there already.
+    Picture(Arc<RgbImage>),
 }
 
 /// Names a concept by id or by name; the id wins.
@@ -113,15 +121,34 @@ pub enum Prediction {
     Frames(Vec<FramePrediction>),
 }
 
-/// Runs a public model over images; one result per image, in order. `Invalid` about field `select_concepts` if none of
-/// the selected concepts is the model's. What is already known about an input of the app is not computed again.
+/// Runs a model over images; one result per image, in order. `Invalid` about field `select_concepts` if none of the
+/// selected concepts is the model's. What is already known about an input of the app is not computed again.
 pub async fn run(
     app: &AppCtx,
-    model: &ModelSpec,
+    predictor: &Predictor,
     inputs: Vec<PredictInput>,
     options: &PredictOptions,
 ) -> Result<Vec<Result<Prediction>>> {
-    let wanted = &Wanted::new(model, &in_own_names(app.platform(), options))?;
+    let model = match predictor {
+        Predictor::Public(model) => model,
+        Predictor::Own { version, artefact, .. } => {
+            return own::run(app, (version, artefact), inputs, options).await;
+        }
+    };
+    let wanted = Wanted::new(model, &in_own_names(app.platform(), options))?;
+    let mut answers = answers(app, model, inputs, &wanted).await;
+    if let Some(language) = &options.language {
+        answers.iter_mut().flatten().for_each(|answer| name_in(app.platform(), language, answer));
+    }
+    Ok(answers)
+}
+
+async fn answers(
+    app: &AppCtx,
+    model: &ModelSpec,
+    inputs: Vec<PredictInput>,
+    wanted: &Wanted,
+) -> Vec<Result<Prediction>> {
     let answers = futures_util::stream::iter(inputs).map(|input| async move {
         match &input.subject {
             Subject::Source(source) => one(app.platform(), model, source, input.crop, wanted).await,
@@ -133,13 +160,41 @@ pub async fn run(
                 frames.map_err(|err| about_image(err, source))
             }
             Subject::Input(id) => stored::predict(app, model, id, input.crop, wanted).await,
+            Subject::Picture(picture) => {
+                let (picture, crops): (_, Vec<CropBox>) = (Arc::clone(picture), input.crop.into_iter().collect());
+                let open = move || video::cut((*picture).clone(), &crops);
+                answer::of_picture(app.platform(), model, open, wanted).await
+            }
         }
     });
-    let mut answers: Vec<Result<Prediction>> = answers.buffered(AT_ONCE).collect().await;
-    if let Some(language) = &options.language {
-        answers.iter_mut().flatten().for_each(|answer| name_in(app.platform(), language, answer));
+    answers.buffered(AT_ONCE).collect().await
+}
+
+/// The vector of a picture, or the direction of the mean of a video's frames.
+pub(crate) async fn vector_of_bytes(
+    platform: &Platform,
+    model: &ModelSpec,
+    (bytes, is_video): (Bytes, bool),
+    crop: Option<CropBox>,
+) -> Result<Vec<f32>> {
+    let wanted = Wanted::new(model, &PredictOptions::default())?;
+    let crops: Vec<CropBox> = crop.into_iter().collect();
+    let found = match is_video {
+        false => answer::predict(platform, model, bytes, &crops, &wanted).await?,
+        true => video::predict(platform, model, bytes, (wanted.sampling, &crops), &wanted).await?,
+    };
+    let no_vector = || Error::internal(anyhow::anyhow!("model {} gave no vector", model.id));
+    match found {
+        Prediction::Embedding(vector) => Ok(vector),
+        Prediction::Frames(frames) => {
+            let vectors = frames.iter().map(|frame| match &frame.prediction {
+                Prediction::Embedding(vector) => Ok(vector.as_slice()),
+                _ => Err(no_vector()),
+            });
+            Ok(video::mean(vectors.collect::<Result<Vec<_>>>()?.into_iter()))
+        }
+        _ => Err(no_vector()),
     }
-    Ok(answers)
 }
 
 /// The options with concepts that are selected by a name in their language named by their ids.

@@ -13,7 +13,7 @@ use crate::video::{Frame, Frames, Sampling, VideoAbout};
 use crate::{CropBox, Error, Platform, Result};
 
 /// How many frames of one video are worked on at once.
-const AT_ONCE: usize = 4;
+pub const AT_ONCE: usize = 4;
 
 /// What a model said about one frame of a video.
 #[derive(Clone, Debug, PartialEq)]
@@ -59,6 +59,15 @@ fn each_frame(frames: Frames) -> impl Stream<Item = Result<Frame>> {
     })
 }
 
+/// The frames of a video that are looked at.
+pub async fn frames(
+    platform: &Platform,
+    bytes: Bytes,
+    sampling: Sampling,
+) -> Result<impl Stream<Item = Result<Frame>>> {
+    Ok(each_frame(Frames::open(platform.video_config(), bytes, sampling.check()?).await?))
+}
+
 /// Runs a model over the frames of a video.
 pub(crate) async fn predict(
     platform: &Platform,
@@ -77,7 +86,7 @@ pub(crate) async fn predict(
     Ok(Prediction::Frames(answers.try_buffered(AT_ONCE).try_collect().await?))
 }
 
-fn cut(mut picture: RgbImage, crops: &[CropBox]) -> Result<RgbImage> {
+pub fn cut(mut picture: RgbImage, crops: &[CropBox]) -> Result<RgbImage> {
     for crop in crops {
         picture = image::crop(&picture, (*crop).into())?;
     }
@@ -141,7 +150,7 @@ fn strongest<'a>(seen: impl Iterator<Item = &'a Scored>) -> Vec<Scored> {
 }
 
 /// The mean of vectors, scaled to length 1.
-fn mean<'a>(vectors: impl Iterator<Item = &'a [f32]>) -> Vec<f32> {
+pub(super) fn mean<'a>(vectors: impl Iterator<Item = &'a [f32]>) -> Vec<f32> {
     let mut sum: Vec<f32> = Vec::new();
     for vector in vectors {
         sum.resize(vector.len(), 0.0);

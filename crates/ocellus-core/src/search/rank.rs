@@ -7,9 +7,10 @@ use ocellus_store::Tx;
 use sha2::{Digest, Sha256};
 
 use super::filter::Conditions;
-use super::{ConceptTerm, Metric, Rank, RankBy, Ranked, Selection, select, words};
+use super::{ConceptTerm, Metric, Rank, RankBy, Ranked, Selection, select, walk, words};
 use crate::annotations::parts::space_of_parts;
 use crate::indexes::{Found, Space};
+use crate::models::Predictor;
 use crate::predict::{self, PredictOptions, Prediction};
 use crate::{AppCtx, CropBox, Error, Kind, Resource, Result, Source, annotations, inputs};
 
@@ -169,12 +170,12 @@ async fn of_input(app: &AppCtx, id: &str) -> Result<Vec<f32>> {
 
 /// The vector of a part of an input of the app.
 async fn of_part(app: &AppCtx, id: &str, part: CropBox) -> Result<Vec<f32>> {
-    let model = app.platform().catalog().embedding();
+    let model = Predictor::Public(app.platform().catalog().embedding().clone());
     let input = predict::PredictInput {
         subject: predict::Subject::Input(id.to_owned()),
         crop: Some(part.check("bounding_box")?),
     };
-    let mut found = predict::run(app, model, vec![input], &PredictOptions::default()).await?;
+    let mut found = predict::run(app, &model, vec![input], &PredictOptions::default()).await?;
     match found.pop() {
         Some(Ok(Prediction::Embedding(vector))) => checked(app, vector),
         Some(Err(error)) => Err(error),
@@ -186,7 +187,7 @@ async fn of_part(app: &AppCtx, id: &str, part: CropBox) -> Result<Vec<f32>> {
 async fn of_annotation(app: &AppCtx, id: &str) -> Result<Vec<f32>> {
     let annotation = annotations::get(app, "", id).await?;
     let space = space_of_parts(app.platform().catalog().embedding().version_id());
-    for region in &annotation.data.regions {
+    for region in annotation.data.all_regions() {
         let key = format!("{id}\n{}", region.id);
         if let Some(vector) = predict::stored::vector(app, &space, &key).await? {
             return checked(app, vector);
@@ -226,7 +227,13 @@ impl Likeness {
 
     /// Whether parts of images have vectors in its space.
     pub fn knows_parts(&self, app: &AppCtx) -> bool {
-        self.space == app.platform().catalog().embedding().version_id()
+        let pair = app.platform().image_text().map(|pair| pair.space());
+        self.space == app.platform().catalog().embedding().version_id() || Some(self.space.as_str()) == pair
+    }
+
+    /// The space of its vectors.
+    pub fn space(&self) -> &str {
+        &self.space
     }
 
     /// What to search for.
@@ -266,7 +273,30 @@ impl Likeness {
     }
 }
 
+/// What counts in a rank, each with its weight, as a walk follows it.
+fn flat(by: &ByConcept, weight: f32, found: &mut Vec<(f32, walk::Concept)>) {
+    match by {
+        ByConcept::Best(several) => several.iter().for_each(|(more, by)| flat(by, weight * more, found)),
+        ByConcept::Predicted { version_id, id } => {
+            let concept = walk::Concept::Predicted { version_id: version_id.clone(), id: id.clone() };
+            found.push((weight, concept));
+        }
+        ByConcept::Labelled(term) => found.push((weight, walk::Concept::Labelled(term.clone()))),
+    }
+}
+
 impl Mean {
+    /// The order to walk in, if one rank by concepts decides it alone.
+    pub fn by_one(&self) -> Option<walk::By> {
+        let [(false, by)] = &self.concepts[..] else { return None };
+        if !self.likenesses.is_empty() {
+            return None;
+        }
+        let mut any = Vec::new();
+        flat(by, 1.0, &mut any);
+        Some(walk::By::Concepts { any, min_score: self.min_score })
+    }
+
     /// Everything that fits the conditions, scored and ordered.
     pub async fn search(self, app: &AppCtx, conditions: Conditions) -> Result<Ranked> {
         let n_ranks = self.concepts.len() + self.likenesses.iter().map(|likeness| likeness.n).sum::<usize>();

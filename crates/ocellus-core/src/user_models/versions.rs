@@ -72,6 +72,39 @@ pub async fn version(app: &AppCtx, model: &UserModel, id: &str) -> Result<UserMo
     read(row.ok_or_else(|| missing_version(id))?)
 }
 
+/// The version to predict with: the one with this id if it is trained, or the newest that is.
+pub async fn trained_version(
+    app: &AppCtx,
+    model: &UserModel,
+    id: Option<&str>,
+) -> Result<Option<UserModelVersion>> {
+    let is_trained = |version: &UserModelVersion| version.state == VersionState::Trained;
+    if let Some(id) = id.filter(|id| !id.is_empty()) {
+        return Ok(Some(version(app, model, id).await?).filter(is_trained));
+    }
+    if is_trained(&model.newest) {
+        return Ok(Some(model.newest.clone()));
+    }
+    let listing = VersionListing { trained_only: true, ..VersionListing::default() };
+    Ok(list_versions(app, model, listing, Page::first(1)).await?.into_iter().next())
+}
+
+/// The trained version with this id, whichever model of the app it is of, with the model's id.
+pub(crate) fn trained_version_by_id(
+    tx: &store::Tx<'_>,
+    app_uid: &str,
+    id: &str,
+) -> Result<Option<(String, UserModelVersion)>> {
+    for row in tx.model_versions_by_id(app_uid, id)? {
+        let Some(model) = tx.model_by_uid(app_uid, &row.model_uid)? else { continue };
+        let version = read(row)?;
+        if version.state == VersionState::Trained {
+            return Ok(Some((model.id, version)));
+        }
+    }
+    Ok(None)
+}
+
 /// A model's versions, the newest first unless asked otherwise.
 pub async fn list_versions(
     app: &AppCtx,
