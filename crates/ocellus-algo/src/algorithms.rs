@@ -28,6 +28,8 @@ pub enum Family {
     Search,
     /// Telling how good answers are.
     Evaluation,
+    /// Laying vectors out in the plane.
+    Layout,
 }
 
 /// A constant that shapes an algorithm's result.
@@ -53,6 +55,27 @@ pub const ALGORITHMS: &[Algorithm] = &[
         summary: "Resamples an image with an antialiasing convolution filter and normalises it for a model.",
         source: "Duff, \"Filtering for image resizing\"; Keys, \"Cubic convolution interpolation for digital image processing\", IEEE TASSP 29(6), 1981",
         parameters: &[parameter("filter", "per model", "bilinear, Catmull-Rom cubic or Lanczos 3")],
+    },
+    Algorithm {
+        id: "detect",
+        family: Family::Image,
+        summary: "Reads a detector's numbers: boxes per class and boxes that may hold anything, doubles suppressed, and what the network saw in a box.",
+        source: "Liu et al., \"SSD: single shot multibox detector\", ECCV 2016; Viola and Jones, \"Rapid object detection using a boosted cascade of simple features\", CVPR 2001 (sums over boxes)",
+        parameters: &[
+            parameter("overlap", "0.5", "boxes of one class that overlap by more are one"),
+            parameter("min_score", "0.2", "boxes below are dropped"),
+            parameter("max_proposals", "300", "boxes that may hold anything, on one image"),
+        ],
+    },
+    Algorithm {
+        id: "face",
+        family: Family::Image,
+        summary: "Reads the YuNet detector's boxes and landmarks and turns a picture so that a face stands as a network expects it.",
+        source: "Wu, Peng and Yu, \"YuNet: a tiny millisecond-level face detector\", Machine Intelligence Research 20, 2023; Umeyama, \"Least-squares estimation of transformation parameters between two point patterns\", IEEE TPAMI 13(4), 1991",
+        parameters: &[
+            parameter("overlap", "0.3", "faces that overlap by more are one"),
+            parameter("min_score", "0.6", "places below hold no face"),
+        ],
     },
     Algorithm {
         id: "color",
@@ -120,6 +143,39 @@ pub const ALGORITHMS: &[Algorithm] = &[
         parameters: &[
             parameter("said_from", "0.5", "score from which on something counts as said"),
             parameter("iou", "0.5; 0.5 to 0.95", "overlap from which on a box counts as found"),
+        ],
+    },
+    Algorithm {
+        id: "groups",
+        family: Family::Identity,
+        summary: "Groups versions of one picture and parts of one source, which no test set may tear apart.",
+        source: "Rousseeuw and Croux, \"Alternatives to the median absolute deviation\", JASA 88, 1993",
+        parameters: &[
+            parameter("least_probability", "0.9", "of being versions of one picture"),
+            parameter("deviations", "5", "by which a pair must stand out from the set"),
+            parameter("exact_up_to", "20000", "items of which every pair is looked at"),
+        ],
+    },
+    Algorithm {
+        id: "evaluate",
+        family: Family::Evaluation,
+        summary: "Judges probabilities on items not learned from: curves, areas, F1, confusion, calibration, thresholds, intervals, comparison of two, doubted labels.",
+        source: "Fawcett, Pattern Recognition Letters 27, 2006; Naeini et al., AAAI 2015; Efron and Tibshirani, \"An introduction to the bootstrap\", 1993; Northcutt et al., JAIR 70, 2021",
+        parameters: &[
+            parameter("said_from", "0.5", "probability from which on a concept counts as said"),
+            parameter("bins", "15", "of the reliability curve"),
+            parameter("draws", "1000", "test sets drawn for intervals, at most"),
+        ],
+    },
+    Algorithm {
+        id: "map",
+        family: Family::Layout,
+        summary: "Lays vectors out in the plane by t-SNE from their principal components, and measures how far to trust the result.",
+        source: "Halko, Martinsson and Tropp, SIAM Review 53(2), 2011; van der Maaten and Hinton, JMLR 9, 2008; Linderman et al., Nature Methods 16, 2019; Venna and Kaski, ICANN 2001",
+        parameters: &[
+            parameter("n_components", "50", "principal components among which neighbours are found"),
+            parameter("perplexity", "30", "effective number of neighbours of a point, a third of those looked for"),
+            parameter("n_epochs", "1000", "steps of the layout, a quarter of them with exaggerated attraction"),
         ],
     },
 ];

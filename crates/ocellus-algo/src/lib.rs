@@ -6,8 +6,11 @@
 pub mod agreement;
 mod algorithms;
 pub mod color;
+pub mod detect;
 pub mod embed;
 pub mod error;
+pub mod evaluate;
+pub mod face;
 pub mod fingerprint;
 pub mod focus;
 pub mod groups;

@@ -10,7 +10,10 @@ use ocellus_algo::agreement::{self, Claim};
 use ocellus_algo::image::{DecodeLimits, RgbImage, decode};
 use ocellus_algo::index::{Ann, Flat};
 use ocellus_algo::preprocess::{self, Channels, Filter, Layout, Resize, Spec};
-use ocellus_algo::{ALGORITHMS, color, fingerprint, focus};
+use ocellus_algo::learn::Label;
+use ocellus_algo::detect::{Cells, FeatureMap, Raw};
+use ocellus_algo::nn::Tensor;
+use ocellus_algo::{ALGORITHMS, color, evaluate, fingerprint, focus, groups, map, detect, face};
 
 /// Images that have broken algorithms before: tiny, thin, flat, grey, from transparent pixels, and empty.
 fn strange_images() -> Vec<(&'static str, RgbImage)> {
@@ -48,6 +51,11 @@ fn run(id: &str) -> String {
         "flat" => run_flat(),
         "ann" => run_ann(),
         "agreement" => run_agreement(),
+        "detect" => run_detect(),
+        "face" => on_images(run_face) + &run_face_numbers(),
+        "evaluate" => run_evaluate(),
+        "groups" => run_groups(),
+        "map" => run_map(),
         _ => panic!("the algorithm {id} has no contract test"),
     }
 }
@@ -139,6 +147,73 @@ fn strange_claims() -> Vec<Claim> {
     all.enumerate().map(|(n, (score, sides))| Claim { item: n % 3, class: n % 2, score, sides }).collect()
 }
 
+fn run_map() -> String {
+    let mut said = String::new();
+    let strange: [(&str, Vec<f32>); 5] = [
+        ("none", Vec::new()),
+        ("one", vec![1.0; 4]),
+        ("all equal", vec![2.0; 4 * 30]),
+        ("all but one equal", (0..4 * 30).map(|at| if at < 4 { 1e6 } else { 0.0 }).collect()),
+        ("far apart", (0..4 * 30).map(|at| (at as f32 - 60.0) * 1e9).collect()),
+    ];
+    for (name, values) in strange {
+        let reduced = map::principal_components(&values, 4, map::N_COMPONENTS, 7).unwrap();
+        let near = map::nearest(&reduced, map::N_COMPONENTS, 9).unwrap();
+        let spec = map::MapSpec { n_epochs: 100, ..map::MapSpec::default() };
+        let plane = map::tsne(&reduced, map::N_COMPONENTS, &near, &spec, &mut |_| true).unwrap().unwrap();
+        assert_eq!(plane.coordinates.len(), values.len() / 2, "{name}");
+        assert!(plane.coordinates.iter().all(|value| value.is_finite()), "{name}");
+        // Sums in another order differ in the last digits, and a layout carries that on.
+        said += &format!("{name}: {} of {}\n", plane.coordinates.len(), near.rows.len());
+    }
+    said
+}
+
+/// Numbers that no detector should give, but may.
+fn strange_numbers(n: usize) -> Vec<f32> {
+    let strange = [0.0, 1.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY, -3.0, 0.5, 1e30, 0.25];
+    (0..n).map(|at| strange[(at * 7 + at / 5) % strange.len()]).collect()
+}
+
+fn run_detect() -> String {
+    let (scores, boxes) = (strange_numbers(60), strange_numbers(80));
+    let raw = Raw { scores: &scores, n_classes: 3, boxes: &boxes };
+    let found = detect::detections(raw, 0.1, 10).unwrap();
+    let proposed = detect::proposals(raw, 10).unwrap();
+    let map = FeatureMap::new(&[1, 2, 3, 4], &[0.5; 24]).unwrap();
+    let mut said = format!("{found:?} {proposed:?}");
+    for sides in boxes.as_chunks::<4>().0 {
+        let mut out = Vec::new();
+        let Some(sides) = detect::cut(*sides) else { continue };
+        map.describe(sides, Cells { rows: 2, columns: 2 }, &mut out);
+        assert!(out.len() == 8 && out.iter().all(|x| x.is_finite()), "{sides:?} {out:?}");
+        said += &format!("{out:?}");
+    }
+    let none = Raw { scores: &[], n_classes: 3, boxes: &[] };
+    said + &format!("{:?}", detect::detections(none, 0.1, 10))
+}
+
+fn run_face(name: &str, image: &RgbImage) -> String {
+    let mut said = String::new();
+    let all = [face::ARCFACE, [[0.0; 2]; 5], face::CHIP.map(|[x, y]| [x * 1e6, y * 1e6])];
+    for landmarks in all {
+        let out = face::aligned(image, &landmarks, &face::CHIP, 8);
+        said += &format!("{name} {:?}", out.map(|image| image.into_raw()));
+    }
+    said
+}
+
+fn run_face_numbers() -> String {
+    let mut outputs = Vec::new();
+    for width in [1, 1, 4, 10] {
+        for n in [16, 4, 1] {
+            outputs.push(Tensor { shape: vec![1, n, width], data: strange_numbers(n * width) });
+        }
+    }
+    let frame = face::Frame { top: 0.0, left: 0.0, height: 1.0, width: 1.0 };
+    format!("{:?}", face::decode(&outputs, 32, frame, 0.5))
+}
+
 fn run_agreement() -> String {
     let (none, strange): (Vec<Claim>, _) = (Vec::new(), strange_claims());
     let mut said = String::new();
@@ -152,6 +227,54 @@ fn run_agreement() -> String {
             said += &format!("{found:?}");
         }
     }
+    said
+}
+
+/// Sets that have broken judges before: empty, one item, one concept, all alike, nothing known, all equal.
+fn run_evaluate() -> String {
+    use evaluate::{Judged, Spec};
+    let mut said = String::new();
+    for (n_rows, n_concepts) in [(0, 0), (0, 2), (1, 1), (3, 1), (7, 6)] {
+        let groups: Vec<u32> = (0..n_rows as u32).map(|row| row / 2).collect();
+        for label in [Label::Unknown, Label::Negative, Label::Positive] {
+            for (p, exclusive) in [(0.0, false), (0.5, true), (1.0, false), (f32::MIN_POSITIVE, true)] {
+                let judged = Judged {
+                    n_concepts,
+                    labels: &vec![label; n_rows * n_concepts],
+                    probabilities: &vec![p; n_rows * n_concepts],
+                    groups: &groups,
+                    folds: &groups,
+                    exclusive,
+                    unlabelled_is_no: p > 0.0,
+                };
+                let spec = Spec { n_draws: 3, ..Spec::default() };
+                let report = evaluate::report(&judged, &spec, &mut || true).unwrap();
+                let numbers = report.numbers.named();
+                let finite = |x: &Option<f64>| x.is_none_or(|x| x.is_finite() && x >= 0.0);
+                assert!(numbers.iter().all(|(_, x)| finite(x)), "{numbers:?}");
+                let other = vec![1.0; n_rows * n_concepts];
+                let compared = evaluate::compare(&judged, &other, &spec, &mut || true).unwrap();
+                said += &format!("{report:?}{compared:?}");
+            }
+        }
+    }
+    said
+}
+
+fn run_groups() -> String {
+    let vectors = strange_vectors();
+    let mut said = String::new();
+    for hash in [None, Some(0), Some(u64::MAX), Some(0x5555_5555_5555_5555)] {
+        let mut items: Vec<_> =
+            vectors.iter().map(|vector| groups::Item { hash, vector, source: None }).collect();
+        items.push(groups::Item::default());
+        items[0].vector = &[f32::NAN; 5];
+        items[1].vector = &[1.0; 3];
+        let found = groups::of(&items).unwrap();
+        assert_eq!((found.len(), found[0]), (items.len(), 0));
+        said += &format!("{found:?}{:?}", groups::near_duplicates(&items).unwrap());
+    }
+    assert_eq!(groups::of(&[]).unwrap(), [0; 0]);
     said
 }
 
