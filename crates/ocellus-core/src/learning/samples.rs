@@ -51,6 +51,21 @@ impl Samples {
         ocellus_algo::learn::Labels { values: &self.labels, n_concepts: self.concept_ids.len() }
     }
 
+    /// How many samples a source has, whether they are described yet or not.
+    pub(crate) async fn count(
+        platform: &Platform,
+        app_uid: &str,
+        concept_ids: &[String],
+        source: &SampleSource,
+        which: Which,
+    ) -> Result<usize> {
+        let (uid, concepts, wanted) = (app_uid.to_owned(), concept_ids.to_vec(), source.clone());
+        let read = move |tx: &mut ocellus_store::Tx<'_>| {
+            Ok(labelled::candidates(tx, &uid, &concepts, &wanted, which)?.len())
+        };
+        platform.store().read(read).await
+    }
+
     /// How many inputs show each concept, and how many are said not to.
     pub(crate) fn counts(&self) -> Vec<(usize, usize)> {
         let mut counts = vec![(0, 0); self.concept_ids.len()];
@@ -136,13 +151,13 @@ pub(crate) async fn collect(
     platform
         .engine()
         .cpu(move || {
-            let groups = groups::of(&kept, &features, dim);
+            let groups = groups::of(&kept, &features, dim)?;
             let content_hash = content_hash(&kept, &features, dim);
             let labels = kept.iter().flat_map(|one| one.labels.iter().copied()).collect();
             let input_ids = kept.into_iter().map(|one| one.input_id).collect();
-            Samples { input_ids, features, dim, concept_ids, labels, groups, content_hash, n_without_vector }
+            Ok(Samples { input_ids, features, dim, concept_ids, labels, groups, content_hash, n_without_vector })
         })
-        .await
+        .await?
 }
 
 fn content_hash(kept: &[Candidate], features: &[f32], dim: usize) -> String {
