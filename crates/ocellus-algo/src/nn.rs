@@ -10,7 +10,7 @@ mod text;
 
 use std::path::{Path, PathBuf};
 
-use ort::value::{TensorRef, ValueType};
+use ort::value::{DynValue, PrimitiveTensorElementType, TensorElementType, TensorRef, ValueType};
 
 use crate::error::{Error, Result};
 
@@ -56,7 +56,7 @@ impl Session {
         let ValueType::Tensor { ty, shape, .. } = input.dtype() else {
             return Err(fail("its input is not a tensor".into()));
         };
-        if *ty != ort::value::TensorElementType::Float32 {
+        if *ty != TensorElementType::Float32 {
             return Err(fail(format!("its input is {ty:?}, not Float32")));
         }
         Ok(Session {
@@ -81,7 +81,7 @@ impl Session {
     /// Runs the model; the outputs come in the order of the graph.
     ///
     /// # Errors
-    /// `BadInput` if the tensor does not fit the model's input, `Backend` if the run fails or an output is not `f32`.
+    /// `BadInput` if the tensor does not fit the model's input, `Backend` if the run fails or an output holds no numbers.
     pub fn run(&mut self, input: &Tensor) -> Result<Vec<Tensor>> {
         self.check(input)?;
         let model = self.model.display().to_string();
@@ -91,12 +91,7 @@ impl Session {
         let outputs = self.session.run(ort::inputs![tensor]).map_err(fail)?;
         let mut out = Vec::with_capacity(outputs.len());
         for value in outputs.values() {
-            let (shape, data) = value.try_extract_tensor::<f32>().map_err(fail)?;
-            out.push(Tensor {
-                // A size an output really has is never negative.
-                shape: shape.iter().map(|&n| n.unsigned_abs() as usize).collect(),
-                data: data.to_vec(),
-            });
+            out.push(numbers(&value).map_err(fail)?);
         }
         Ok(out)
     }
@@ -118,6 +113,25 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The numbers of an output; whole ones, such as the classes that a detector gives, become `f32` too.
+fn numbers(value: &DynValue) -> ort::Result<Tensor> {
+    match value.dtype().tensor_type() {
+        Some(TensorElementType::Int64) => of(value, |x: i64| x as f32),
+        Some(TensorElementType::Int32) => of(value, |x: i32| x as f32),
+        Some(TensorElementType::Uint8) => of(value, |x: u8| f32::from(x)),
+        Some(TensorElementType::Bool) => of(value, |x: bool| f32::from(u8::from(x))),
+        Some(TensorElementType::Float64) => of(value, |x: f64| x as f32),
+        _ => of(value, |x: f32| x),
+    }
+}
+
+fn of<T: PrimitiveTensorElementType + Copy>(value: &DynValue, number: fn(T) -> f32) -> ort::Result<Tensor> {
+    let (shape, data) = value.try_extract_tensor::<T>()?;
+    // A size an output really has is never negative.
+    let shape = shape.iter().map(|&n| n.unsigned_abs() as usize).collect();
+    Ok(Tensor { shape, data: data.iter().map(|x| number(*x)).collect() })
 }
 
 fn build(rt: &Runtime, model: &Path, opt: &SessionOptions) -> ort::Result<ort::session::Session> {

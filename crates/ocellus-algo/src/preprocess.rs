@@ -102,6 +102,22 @@ pub fn apply(spec: &Spec, img: &RgbImage) -> Tensor {
     Tensor { shape, data }
 }
 
+/// The place in an image of this width and height that a place on the model's canvas shows, as fractions of both. What lies
+/// in the borders of the canvas is below 0 or above 1.
+pub fn to_image(spec: &Spec, (width, height): (u32, u32), (x, y): (f32, f32)) -> (f32, f32) {
+    let placed = place(spec, width.max(1), height.max(1));
+    let along = |x: f32, first: u32, len: u32| (f64::from(x) - f64::from(first)) / f64::from(len.max(1));
+    let (x, y) = (along(x, placed.left, placed.width), along(y, placed.top, placed.height));
+    let (x, y) = match placed.region {
+        None => (x, y),
+        Some(region) => (
+            (region.left + x * region.width) / f64::from(width.max(1)),
+            (region.top + y * region.height) / f64::from(height.max(1)),
+        ),
+    };
+    (x as f32, y as f32)
+}
+
 /// Which part of the source goes where on the model's canvas.
 struct Placed {
     region: Option<Region>,

@@ -118,3 +118,30 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_place_on_the_canvas_is_found_again_in_the_image() {
+    let spec = |resize| Spec {
+        width: 100,
+        height: 100,
+        resize,
+        filter: Filter::Bilinear,
+        channels: Channels::Rgb,
+        layout: Layout::Nchw,
+        mean: [0.0; 3],
+        std: [1.0; 3],
+    };
+    // An image of 400 x 200: on the canvas it is 100 x 50 from line 25 on, or 200 x 100 of which the middle is left.
+    let table = [
+        (Resize::Stretch, (50.0, 25.0), (0.5, 0.25)),
+        (Resize::Letterbox, (50.0, 25.0), (0.5, 0.0)),
+        (Resize::Letterbox, (100.0, 75.0), (1.0, 1.0)),
+        (Resize::Letterbox, (0.0, 0.0), (0.0, -0.5)),
+        (Resize::CenterCrop { resize_short: 100 }, (0.0, 0.0), (0.25, 0.0)),
+        (Resize::CenterCrop { resize_short: 100 }, (100.0, 50.0), (0.75, 0.5)),
+    ];
+    for (resize, at, expected) in table {
+        let found = to_image(&spec(resize), (400, 200), at);
+        assert!((found.0 - expected.0).abs() < 1e-6 && (found.1 - expected.1).abs() < 1e-6, "{resize:?} {found:?}");
+    }
+}

@@ -3,9 +3,12 @@
 mod batch;
 mod cache;
 mod cpu;
+mod frames;
+mod isolated;
 mod open;
 #[cfg(test)]
 mod tests;
+mod worker;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,10 +18,18 @@ use ocellus_algo::nn::Tensor;
 use tokio::sync::oneshot;
 
 use crate::{Error, Result};
+
+pub use isolated::IsolationConfig;
+pub use worker::serve_stdin;
+
 use batch::{Entry, Refusal};
 use cache::Cache;
 use cpu::CpuPool;
-use open::{Opener, RuntimeOpener};
+use isolated::{Isolated, IsolatedOpener};
+use open::{Opener, Run as _, RuntimeOpener};
+
+/// The variable of the environment by which a process knows that it is to run a model; see [`serve_stdin`].
+pub const NAME_OF_WORKERS: &str = "OCELLUS_MODEL_WORKER";
 
 /// How the engine behaves; a section of the configuration.
 ///
@@ -105,6 +116,11 @@ impl Engine {
         Self::with_opener(config, Arc::new(opener))
     }
 
+    /// An engine that runs each session in a process of its own.
+    pub fn isolated(config: EngineConfig, isolation: IsolationConfig) -> Self {
+        Self::with_opener(config, Arc::new(IsolatedOpener(isolation)))
+    }
+
     fn with_opener(config: EngineConfig, opener: Arc<dyn Opener>) -> Self {
         let cpu = CpuPool::new(or_cores(config.cpu_threads), config.cpu_queue_len);
         Self { cache: Cache::new(config, opener), cpu }
@@ -145,6 +161,16 @@ impl Engine {
     pub fn stats(&self) -> EngineStats {
         self.cache.stats()
     }
+}
+
+/// Loads a model in a process of its own and runs it over each of the tensors; the outputs of each run. Blocks.
+pub(crate) fn try_out(
+    isolation: &IsolationConfig,
+    model: &ModelFile,
+    inputs: &[Tensor],
+) -> Result<Vec<Vec<Tensor>>> {
+    let mut session = Isolated::open(isolation, model)?;
+    inputs.iter().map(|input| session.run(input)).collect()
 }
 
 /// The configured number, or the number of cores for 0.
