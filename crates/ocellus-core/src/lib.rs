@@ -40,6 +40,7 @@ pub mod model_bundles;
 pub mod model_packages;
 pub mod models;
 pub mod modules;
+pub mod next_to_label;
 pub mod page;
 pub mod platform;
 pub mod predict;

@@ -14,6 +14,7 @@ use crate::fetch::FetchConfig;
 use crate::image_text::ImageTextConfig;
 use crate::indexes::IndexConfig;
 use crate::mail::Mailer;
+use crate::model_packages::OwnModelsConfig;
 use crate::runners::RunnersConfig;
 use crate::users::AccountsConfig;
 use crate::{AccountCtx, AppCtx, Caller, Clock, Ids, JobsConfig, Platform, PlatformConfig};
@@ -113,6 +114,7 @@ fn config(data_dir: PathBuf, clock: Clock) -> PlatformConfig {
         data_dir,
         image_text: None,
         engine: EngineConfig::default(),
+        own_models: own_models(),
         fetch: FetchConfig { allow: vec!["127.0.0.1".to_owned()], ..FetchConfig::default() },
         decode: DecodeLimits::default(),
         video: Default::default(),
@@ -128,6 +130,27 @@ fn config(data_dir: PathBuf, clock: Clock) -> PlatformConfig {
         usage: Default::default(),
         clock,
         ids: Ids::counted(),
+    }
+}
+
+/// Models that users bring along run in a process of the same test program: in its only test with this name, see
+/// [`model_worker`].
+fn own_models() -> OwnModelsConfig {
+    let program = std::env::current_exe().expect("a test is a program");
+    let args = ["the_worker_of_models", "--nocapture", "--test-threads=1"].map(str::to_owned);
+    OwnModelsConfig {
+        worker: Some((program, args.to_vec())),
+        load_timeout: Duration::from_secs(20),
+        run_timeout: Duration::from_secs(2),
+        memory_bytes: 1 << 30,
+        ..OwnModelsConfig::default()
+    }
+}
+
+/// The body of a test named `the_worker_of_models`, which every test program has that runs models of users.
+pub fn model_worker() {
+    if env_path(crate::engine::NAME_OF_WORKERS).is_some() {
+        crate::engine::serve_stdin().expect("the server speaks sense");
     }
 }
 

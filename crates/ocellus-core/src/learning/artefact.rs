@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use bytes::Bytes;
+use ocellus_algo::detect::DetectorHead;
 use ocellus_algo::learn::{Head, Label};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,8 @@ use crate::{Error, Platform, Resource, Result};
 pub enum Artefact {
     /// Tells concepts from vectors.
     Classifier(Head),
+    /// Tells concepts in proposed boxes.
+    Detector(DetectorHead),
     /// A network that somebody brought along.
     Onnx(Box<OnnxModel>),
 }
@@ -46,6 +49,7 @@ impl Artefact {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Classifier(_) => "classifier",
+            Self::Detector(_) => "detector",
             Self::Onnx(_) => "onnx",
         }
     }
@@ -54,6 +58,7 @@ impl Artefact {
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::Classifier(head) => head.to_bytes(),
+            Self::Detector(head) => head.to_bytes(),
             Self::Onnx(model) => model.to_bytes(),
         }
     }
@@ -62,6 +67,7 @@ impl Artefact {
     pub fn from_bytes(kind: &str, bytes: &[u8]) -> Result<Self> {
         Ok(match kind {
             "classifier" => Self::Classifier(Head::from_bytes(bytes)?),
+            "detector" => Self::Detector(DetectorHead::from_bytes(bytes)?),
             "onnx" => Self::Onnx(Box::new(OnnxModel::from_bytes(bytes)?)),
             other => return Err(Error::internal(anyhow::anyhow!("there is no artefact of kind '{other}'"))),
         })
@@ -210,6 +216,15 @@ impl HeldOut {
 
 /// The scores of unseen inputs that training left behind, if the version is one that tells concepts.
 pub(crate) async fn held_out(platform: &Platform, version: &UserModelVersion) -> Result<Option<HeldOut>> {
+    Ok(kept(platform, version).await?.filter(|scores| !scores.concept_ids.is_empty()))
+}
+
+/// The inputs that a version learned from.
+pub(super) async fn learned_from(platform: &Platform, version: &UserModelVersion) -> Result<Vec<String>> {
+    Ok(kept(platform, version).await?.map(|scores| scores.input_ids).unwrap_or_default())
+}
+
+async fn kept(platform: &Platform, version: &UserModelVersion) -> Result<Option<HeldOut>> {
     let Some(hash) = &version.doc.held_out else { return Ok(None) };
     let bytes = platform.store().blobs().get(hash).await?;
     let damaged = || Error::internal(anyhow::anyhow!("the blob {hash} of held-out scores is gone or damaged"));

@@ -1,0 +1,1 @@
+//! Bundles: made, taken in, and refused.
