@@ -15,7 +15,8 @@ class SetupError(Exception):
     """Setup cannot go on; the message names the file and the cure."""
 
 
-# Where a file comes from: a member of a package, perhaps put through a converter.
+# Where a file comes from: a member of a package, perhaps put through a converter. Without a package it is a file of the
+# repository.
 Source = collections.namedtuple("Source", "package member converter member_sha256", defaults=(None, None))
 
 
@@ -39,7 +40,10 @@ def items(catalog, group):
 
 
 def _model_file(entry):
-    source = Source(entry["package"], entry["member"], entry.get("converter"), entry.get("member_sha256"))
+    if "repository_file" in entry:
+        source = Source(None, entry["repository_file"])
+    else:
+        source = Source(entry["package"], entry["member"], entry.get("converter"), entry.get("member_sha256"))
     return cache.Item(f"models/{entry['sha256']}/{entry['file']}", entry["sha256"], entry["size"], "serve", source)
 
 
@@ -79,20 +83,26 @@ def _install_all(store, catalog, todo):
         by_package.setdefault(item.source.package, []).append(item)
     _check_space(store, catalog, by_package)
     for package_id, members in by_package.items():
-        try:
-            archive = packages.fetch(store, catalog.packages[package_id], say)
-            content = packages.read_members(archive, {item.source.member for item in members})
-        except packages.FetchError as error:
-            raise SetupError(str(error)) from None
+        content = _content(store, catalog, package_id, {item.source.member for item in members})
         for item in members:
             _install_one(store, item, content[item.source.member])
         _report(members)
-        if all(item.group == "test" for item in members):
+        if package_id and all(item.group == "test" for item in members):
             packages.forget(store, catalog.packages[package_id])  # large, and of no use once unpacked
 
 
+def _content(store, catalog, package_id, members):
+    if package_id is None:
+        return {member: (manifest.REPOSITORY / member).read_bytes() for member in members}
+    try:
+        archive = packages.fetch(store, catalog.packages[package_id], say)
+        return packages.read_members(archive, members)
+    except packages.FetchError as error:
+        raise SetupError(str(error)) from None
+
+
 def _check_space(store, catalog, by_package):
-    needed = sum(catalog.packages[name]["size"] for name in by_package)
+    needed = sum(catalog.packages[name]["size"] for name in by_package if name)
     needed += sum(item.size for members in by_package.values() for item in members)
     free = packages.free_bytes(store.root)
     if free < needed * 1.1:
