@@ -4,10 +4,12 @@
 //! Boxes are top, left, bottom and right in fractions of the image. Suppressing doubles compares every kept box with every
 //! candidate below it; the candidates are few, as those below the least score are dropped first.
 
+pub mod learn;
 mod pool;
 #[cfg(test)]
 mod tests;
 
+pub use learn::DetectorHead;
 pub use pool::{Cells, FeatureMap};
 
 use crate::agreement::iou;
