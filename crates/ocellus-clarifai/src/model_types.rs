@@ -53,6 +53,14 @@ fn to_wire(spec: &ModelSpec) -> ModelType {
         ModelTask::NearDuplicate => {
             ("Near Duplicates", "Tells whether two images show the same picture.", "concepts")
         }
+        ModelTask::Objects | ModelTask::Faces | ModelTask::FaceAppearance => {
+            ("Visual Detector", "Finds things or faces and says of each what it is, with its box.", "regions")
+        }
+        ModelTask::FaceEmbedding => (
+            "Visual Detector Embedder",
+            "Finds faces and describes each as a vector; faces of one person get similar vectors.",
+            "regions",
+        ),
     };
     ModelType {
         id: spec.model_type_id.clone(),

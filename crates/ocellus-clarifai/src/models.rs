@@ -191,7 +191,9 @@ fn model_type_ids(name: &str) -> Vec<String> {
     let ids: &[&str] = match name {
         "" => &[],
         "concept" => &["visual-classifier", "multimodal-classifier", user_models::CLASSIFIER],
-        "embed" => &["visual-embedder"],
+        "embed" => &["visual-embedder", "visual-detector-embedder"],
+        "detect-embed" => &["visual-detector-embedder"],
+        "detection" | "detect-concept" | "facedetect" | "facedetect-demographics" => &["visual-detector"],
         other => return vec![other.to_owned()],
     };
     ids.iter().map(|id| (*id).to_owned()).collect()
@@ -205,6 +207,10 @@ pub fn old_types(task: ModelTask) -> (&'static str, &'static str) {
         ModelTask::Color => ("color", "color"),
         ModelTask::Focus => ("blur", "focus"),
         ModelTask::NearDuplicate => ("fingerprint", "fingerprint"),
+        ModelTask::Objects => ("concept", "detection"),
+        ModelTask::Faces => ("facedetect", "facedetect"),
+        ModelTask::FaceEmbedding => ("embed", "detect-embed"),
+        ModelTask::FaceAppearance => ("facedetect", "facedetect-demographics"),
     }
 }
 
@@ -239,7 +245,7 @@ pub fn to_wire(cx: &Cx, spec: &ModelSpec) -> Model {
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "message fields are options")]
-fn public() -> Option<Visibility> {
+pub fn public() -> Option<Visibility> {
     Some(Visibility { gettable: Gettable::Public as i32 })
 }
 

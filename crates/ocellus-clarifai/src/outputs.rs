@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use ocellus_core::models::Predictor;
-use ocellus_core::predict::{self, ConceptSelector, PredictInput, PredictOptions, Prediction, Subject};
+use ocellus_core::predict::{self, ConceptSelector, PredictInput, PredictOptions, Prediction, Scored, Subject};
 use ocellus_core::video::Sampling;
 use ocellus_core::{Error, MediaKind, Result};
 
@@ -10,7 +10,9 @@ use crate::models::{PUBLIC_APP, PUBLIC_USER};
 use crate::pb::status::{Status, StatusCode as Code};
 use crate::pb::*;
 use crate::rpc::{Cx, Era};
-use crate::{documents, input_data, inputs, items, models, runner_outputs, status, user_models};
+use crate::{
+    documents, input_data, inputs, items, models, output_regions, runner_outputs, status, user_models,
+};
 
 pub async fn post_model_outputs(cx: Cx, req: PostModelOutputsRequest) -> Result<MultiOutputResponse> {
     let app = cx.app(req.user_app_id.clone()).await?;
@@ -35,7 +37,7 @@ pub async fn post_model_outputs(cx: Cx, req: PostModelOutputsRequest) -> Result<
 }
 
 /// An image of the request, or an input of the app when only its id is given.
-fn subject(input: Input, field: &str) -> Result<PredictInput> {
+pub fn subject(input: Input, field: &str) -> Result<PredictInput> {
     let mut data = input.data.unwrap_or_default();
     let empty = data.image.as_ref().is_none_or(|image| image.url.is_empty() && image.base64.is_empty())
         && data.video.is_none()
@@ -161,7 +163,7 @@ pub fn overall(cx: &Cx, outputs: &[Output]) -> Status {
 }
 
 /// The model as an output names it.
-fn model(cx: &Cx, predictor: &Predictor) -> Model {
+pub fn model(cx: &Cx, predictor: &Predictor) -> Model {
     match predictor {
         Predictor::Public(spec) => models::to_wire(cx, spec),
         Predictor::Own { model, version, .. } => user_models::to_wire(cx, model, version),
@@ -176,22 +178,23 @@ fn place(predictor: &Predictor) -> (&str, &str) {
     }
 }
 
-fn to_wire(cx: &Cx, predictor: &Predictor, prediction: Prediction, says_language: bool) -> Data {
+pub fn to_wire(cx: &Cx, predictor: &Predictor, prediction: Prediction, says_language: bool) -> Data {
     let (user_id, app_id) = place(predictor);
+    let concept = |scored: Scored| Concept {
+        id: scored.concept_id,
+        name: scored.name,
+        language: if says_language { scored.language } else { String::new() },
+        value: scored.probability,
+        app_id: app_id.to_owned(),
+        // A field that the first generation's clients do not know.
+        user_id: if cx.era == Era::Current { user_id.to_owned() } else { String::new() },
+        ..Default::default()
+    };
     match prediction {
         Prediction::Concepts(concepts) => {
-            let concepts = concepts.into_iter().map(|scored| Concept {
-                id: scored.concept_id,
-                name: scored.name,
-                language: if says_language { scored.language } else { String::new() },
-                value: scored.probability,
-                app_id: app_id.to_owned(),
-                // A field that the first generation's clients do not know.
-                user_id: if cx.era == Era::Current { user_id.to_owned() } else { String::new() },
-                ..Default::default()
-            });
-            Data { concepts: concepts.collect(), ..Default::default() }
+            Data { concepts: concepts.into_iter().map(concept).collect(), ..Default::default() }
         }
+        Prediction::Regions(regions) => output_regions::to_wire(cx.era, regions, concept),
         Prediction::Embedding(vector) => {
             let num_dimensions = u32::try_from(vector.len()).unwrap_or(u32::MAX);
             Data { embeddings: vec![Embedding { vector, num_dimensions }], ..Default::default() }

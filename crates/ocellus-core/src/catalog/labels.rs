@@ -4,6 +4,9 @@ use std::collections::HashMap;
 
 use ocellus_algo::embed::softmax;
 
+use super::OWN_LANGUAGE;
+use crate::predict::Scored;
+
 /// A concept that a public model knows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicConcept {
@@ -88,6 +91,13 @@ impl Labels {
         self.by_id.get(id).map(|idx| &self.concepts[*idx])
     }
 
+    /// The concept at a position with its probability; nothing if there is none.
+    pub(crate) fn scored(&self, idx: usize, probability: f32) -> Option<Scored> {
+        let concept = self.concepts.get(idx)?;
+        let (concept_id, name) = (concept.id.clone(), concept.name.clone());
+        Some(Scored { concept_id, name, language: OWN_LANGUAGE.to_owned(), probability })
+    }
+
     /// How many outputs the model has.
     pub fn n_outputs(&self) -> usize {
         self.n_outputs
@@ -96,7 +106,11 @@ impl Labels {
     /// The probability of every concept, in order: softmax for the classes; for a group its weight times the sum of its
     /// members' probabilities.
     pub fn probabilities(&self, logits: &[f32]) -> Vec<f32> {
-        let mut probabilities = softmax(logits);
+        self.with_groups(softmax(logits))
+    }
+
+    /// The probabilities of the classes, then those of the groups.
+    pub fn with_groups(&self, mut probabilities: Vec<f32>) -> Vec<f32> {
         for group in &self.groups {
             let sum: f32 = group.members.iter().filter_map(|idx| probabilities.get(*idx)).sum();
             probabilities.push((group.weight * sum).clamp(0.0, 1.0));

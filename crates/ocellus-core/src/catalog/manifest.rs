@@ -65,6 +65,10 @@ pub struct Model {
     pub weights: Option<String>,
     pub output: Option<String>,
     #[serde(default)]
+    pub also: Vec<String>,
+    #[serde(default)]
+    pub gives_probabilities: bool,
+    #[serde(default)]
     pub labels: Option<String>,
     #[serde(default)]
     pub groups: Option<String>,

@@ -22,9 +22,14 @@ use manifest::{Manifest, Model, Text, Weights};
 
 const MANIFEST: &str = include_str!("../../../../models/manifest.toml");
 /// The tables that the manifest names, by path within `models/`.
-const TABLES: [(&str, &str); 2] = [
+const TABLES: [(&str, &str); 7] = [
     ("labels/general.tsv", include_str!("../../../../models/labels/general.tsv")),
     ("labels/groups.tsv", include_str!("../../../../models/labels/groups.tsv")),
+    ("labels/coco.tsv", include_str!("../../../../models/labels/coco.tsv")),
+    ("labels/nsfw.tsv", include_str!("../../../../models/labels/nsfw.tsv")),
+    ("labels/moderation.tsv", include_str!("../../../../models/labels/moderation.tsv")),
+    ("labels/face.tsv", include_str!("../../../../models/labels/face.tsv")),
+    ("labels/appearance.tsv", include_str!("../../../../models/labels/appearance.tsv")),
 ];
 /// Names in other languages, synonyms and relations of the general model's concepts.
 const WORDS: [&str; 3] = [
@@ -49,6 +54,25 @@ pub enum ModelTask {
     Focus,
     /// Tells whether two images show the same picture.
     NearDuplicate,
+    /// Finds things and says what they are.
+    Objects,
+    /// Finds faces.
+    Faces,
+    /// Finds faces and describes each as a vector; faces of one person get similar vectors.
+    FaceEmbedding,
+    /// Finds faces and says how old and of which gender each looks.
+    FaceAppearance,
+}
+
+/// A network that a model needs besides its first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Network {
+    /// Its weights.
+    pub file: ModelFile,
+    /// SHA-256 of the weights, in hex.
+    pub sha256: String,
+    /// How an image becomes its input.
+    pub preprocess: Spec,
 }
 
 /// A public model.
@@ -76,6 +100,10 @@ pub struct ModelSpec {
     pub file_sha256: Option<String>,
     /// How an image becomes its input.
     pub preprocess: Option<Spec>,
+    /// What looks at the parts that the first network found.
+    pub also: Vec<Network>,
+    /// The weights give probabilities, not class scores.
+    pub gives_probabilities: bool,
     /// Which output of the weights is this model's answer.
     pub output_idx: usize,
     /// Length of its vectors, if it gives vectors.
@@ -98,13 +126,28 @@ impl ModelSpec {
 
     /// Size of the weights; 0 if it needs none.
     pub fn size_bytes(&self) -> u64 {
-        self.file.as_ref().map_or(0, |file| file.size_bytes)
+        self.files().map(|(file, _)| file.size_bytes).sum()
     }
 
     /// Whether the weights are on the disk with the right size, or none are needed. Looks at the disk, reads nothing.
     pub fn installed(&self) -> bool {
-        let Some(file) = &self.file else { return true };
-        std::fs::metadata(&file.path).is_ok_and(|found| found.len() == file.size_bytes)
+        self.files().all(|(file, _)| {
+            std::fs::metadata(&file.path).is_ok_and(|found| found.len() == file.size_bytes)
+        })
+    }
+
+    /// All weight files with their hashes.
+    pub fn files(&self) -> impl Iterator<Item = (&ModelFile, &str)> {
+        let first = self.file.iter().zip(self.file_sha256.as_deref());
+        first.chain(self.also.iter().map(|network| (&network.file, network.sha256.as_str())))
+    }
+
+    /// The probability of every concept, from the output of the weights.
+    pub fn probabilities(&self, numbers: &[f32]) -> Vec<f32> {
+        match self.gives_probabilities {
+            true => self.labels.with_groups(numbers.to_vec()),
+            false => self.labels.probabilities(numbers),
+        }
     }
 
     /// Whether the model answers to this id, alias or name.
@@ -152,13 +195,13 @@ impl Catalog {
             max_tokens: text.max_tokens,
         };
         for model in manifest.model {
-            let weights = match &model.weights {
-                None => None,
-                Some(id) => {
-                    Some(*weights.get(id.as_str()).ok_or_else(|| format!("weights {id} are not listed"))?)
-                }
+            let of = |id: &String| {
+                weights.get(id.as_str()).copied().ok_or_else(|| format!("weights {id} are not listed"))
             };
-            models.push(Arc::new(spec(model, weights, &tables, models_dir)?));
+            let first = model.weights.as_ref().map(of).transpose()?;
+            let also = model.also.iter().map(|id| Ok(network(of(id)?, models_dir)));
+            let also = also.collect::<Result<Vec<Network>, String>>()?;
+            models.push(Arc::new(ModelSpec { also, ..spec(model, first, &tables, models_dir)? }));
         }
         let position = |task| {
             let found = models.iter().position(|model| model.task == task);
@@ -216,6 +259,11 @@ impl Catalog {
         &self.models[self.general]
     }
 
+    /// The model that finds things, if there is one.
+    pub fn detector(&self) -> Option<&Arc<ModelSpec>> {
+        self.models.iter().find(|model| model.task == ModelTask::Objects)
+    }
+
     /// The model that describes an image as a vector.
     pub fn embedding(&self) -> &Arc<ModelSpec> {
         &self.models[self.embedding]
@@ -225,15 +273,14 @@ impl Catalog {
     pub fn verify(&self) -> Vec<String> {
         let mut seen = Vec::new();
         let mut faults = Vec::new();
-        for model in &self.models {
-            let (Some(file), Some(expected)) = (&model.file, &model.file_sha256) else { continue };
+        for (file, expected) in self.models.iter().flat_map(|model| model.files()) {
             if seen.contains(&&file.path) {
                 continue;
             }
             seen.push(&file.path);
             let path = file.path.display();
             match sha256_of(&file.path) {
-                Ok(found) if found == *expected => {}
+                Ok(found) if found == expected => {}
                 Ok(_) => {
                     faults.push(format!("the weight file {path} was altered; delete it and run `make setup`"))
                 }
@@ -255,12 +302,7 @@ fn spec(
     if model.versions.is_empty() {
         return Err(format!("model {} has no version", model.id));
     }
-    let file = weights.map(|w| ModelFile {
-        id: w.id.clone(),
-        path: models_dir.join(&w.sha256).join(&w.file),
-        size_bytes: w.size,
-        batches: w.batches,
-    });
+    let file = weights.map(|w| network(w, models_dir).file);
     let output_idx = match (weights, &model.output) {
         (Some(w), Some(output)) => {
             let found = w.outputs.iter().position(|name| name == output);
@@ -272,6 +314,8 @@ fn spec(
     Ok(ModelSpec {
         labels: Arc::new(read_labels(model.labels.as_deref(), model.groups.as_deref(), tables)?),
         preprocess: weights.map(|w| w.preprocess.clone()),
+        also: Vec::new(),
+        gives_probabilities: model.gives_probabilities,
         file_sha256: weights.map(|w| w.sha256.clone()),
         file,
         output_idx,
@@ -288,6 +332,16 @@ fn spec(
         task: model.task,
         model_type_id: model.model_type_id,
     })
+}
+
+fn network(weights: &Weights, models_dir: &Path) -> Network {
+    let file = ModelFile {
+        id: weights.id.clone(),
+        path: models_dir.join(&weights.sha256).join(&weights.file),
+        size_bytes: weights.size,
+        batches: weights.batches,
+    };
+    Network { file, sha256: weights.sha256.clone(), preprocess: weights.preprocess.clone() }
 }
 
 fn read_labels(
@@ -329,6 +383,13 @@ mod tests {
             ("eeed0b6733a644cea07cf4c60f87ebb7", ModelTask::Color),
             ("c2cf7cecd8a6427da375b9f35fcd2381", ModelTask::Focus),
             ("near-duplicate", ModelTask::NearDuplicate),
+            ("general-image-detection", ModelTask::Objects),
+            ("e9576d86d2004ed1a38ba0cf39ecb4b1", ModelTask::Concepts),
+            ("d16f390eb32cad478c7ae150069bd2c6", ModelTask::Concepts),
+            ("a403429f2ddf4b49b307e318f00e528b", ModelTask::Faces),
+            ("face-detection", ModelTask::Faces),
+            ("d02b4508df58432fbb84e800597b8959", ModelTask::FaceEmbedding),
+            ("c0c0ac362b03416da06ab3fa36fb58e3", ModelTask::FaceAppearance),
         ];
         for (key, task) in table {
             assert_eq!(catalog.find(key).unwrap().task, task, "{key}");
@@ -352,7 +413,7 @@ mod tests {
         let path = catalog.general().file.as_ref().unwrap().path.clone();
         let shown = path.display().to_string();
         let missing = catalog.verify();
-        assert_eq!(missing.len(), 1, "one file serves several models");
+        assert_eq!(missing.len(), 7, "one file serves several models");
         assert!(missing[0].contains(&shown) && missing[0].contains("make setup"), "{missing:?}");
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(&path, "not weights").unwrap();

@@ -1,12 +1,14 @@
 //! From bytes to a model's answer: decode, prepare, run, and pick what was asked for.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use ocellus_algo::image::RgbImage;
 use ocellus_algo::nn::Tensor;
 use ocellus_algo::{color, embed, fingerprint, focus, preprocess};
 
-use super::{ConceptSelector, PredictOptions, Prediction, Scored, open_image};
-use crate::catalog::{Labels, ModelSpec, ModelTask, OWN_LANGUAGE};
+use super::{ConceptSelector, PredictOptions, Prediction, Scored, open_image, regions};
+use crate::catalog::{Labels, ModelSpec, ModelTask};
 use crate::video::Sampling;
 use crate::{CropBox, Error, Platform, Result};
 
@@ -40,8 +42,14 @@ impl Wanted {
     pub fn new(model: &ModelSpec, options: &PredictOptions) -> Result<Self> {
         check_limits(options)?;
         let selected = match model.task {
-            ModelTask::Concepts => select(&model.labels, &options.select)?,
-            ModelTask::Embedding | ModelTask::Color | ModelTask::Focus | ModelTask::NearDuplicate => None,
+            ModelTask::Concepts | ModelTask::Objects | ModelTask::Faces | ModelTask::FaceAppearance => {
+                select(&model.labels, &options.select)?
+            }
+            ModelTask::Embedding
+            | ModelTask::Color
+            | ModelTask::Focus
+            | ModelTask::NearDuplicate
+            | ModelTask::FaceEmbedding => None,
         };
         Ok(Self {
             max_concepts: options.max_concepts as usize,
@@ -53,25 +61,20 @@ impl Wanted {
 
     /// The wanted part of all concepts, most probable first.
     pub fn pick(&self, labels: &Labels, probabilities: &[f32]) -> Vec<Scored> {
+        self.pick_of(labels, probabilities, 0..probabilities.len())
+    }
+
+    /// The wanted part of some of the concepts, most probable first.
+    pub fn pick_of(&self, labels: &Labels, probabilities: &[f32], of: Range<usize>) -> Vec<Scored> {
+        let of = of.start..of.end.min(probabilities.len()).min(labels.concepts.len());
         let mut order: Vec<usize> = match &self.selected {
-            Some(selected) => selected.clone(),
-            None => (0..probabilities.len().min(labels.concepts.len())).collect(),
+            Some(selected) => selected.iter().copied().filter(|idx| of.contains(idx)).collect(),
+            None => of.collect(),
         };
         order.retain(|idx| probabilities[*idx] >= self.min_value);
         order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]).then(a.cmp(b)));
         order.truncate(self.max_concepts);
-        order
-            .into_iter()
-            .map(|idx| {
-                let concept = &labels.concepts[idx];
-                Scored {
-                    concept_id: concept.id.clone(),
-                    name: concept.name.clone(),
-                    language: OWN_LANGUAGE.to_owned(),
-                    probability: probabilities[idx],
-                }
-            })
-            .collect()
+        order.into_iter().filter_map(|idx| labels.scored(idx, probabilities[idx])).collect()
     }
 }
 
@@ -117,6 +120,9 @@ pub async fn of_picture(
         ModelTask::NearDuplicate => {
             engine.cpu(move || Ok(Prediction::Fingerprint(fingerprint::perceptual_hash(&open()?)))).await?
         }
+        ModelTask::Objects | ModelTask::Faces | ModelTask::FaceEmbedding | ModelTask::FaceAppearance => {
+            regions::of_picture(platform, model, open, wanted).await
+        }
         ModelTask::Concepts | ModelTask::Embedding => {
             let spec = spec_of(model)?.clone();
             let input: Result<Tensor> = engine.cpu(move || Ok(preprocess::apply(&spec, &open()?))).await?;
@@ -125,7 +131,7 @@ pub async fn of_picture(
             if model.task == ModelTask::Embedding {
                 return Ok(Prediction::Embedding(unit(numbers)));
             }
-            let probabilities = model.labels.probabilities(numbers);
+            let probabilities = model.probabilities(numbers);
             Ok(Prediction::Concepts(wanted.pick(&model.labels, &probabilities)))
         }
     }

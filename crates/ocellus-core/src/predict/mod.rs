@@ -2,8 +2,10 @@
 
 mod answer;
 mod describe;
+mod detector;
 mod onnx;
 mod own;
+pub(crate) mod regions;
 pub(crate) mod stored;
 #[cfg(test)]
 mod tests;
@@ -23,10 +25,11 @@ use crate::video::Sampling;
 use crate::{AppCtx, CropBox, Error, Platform, Resource, Result, Source};
 use answer::Wanted;
 
-pub(crate) use answer::unit;
+pub(crate) use answer::{run_weights, spec_of, unit};
 pub use describe::{Description, KEPT_CONCEPTS, describe};
 pub(crate) use describe::{image_text_of, vectors_of_part};
 pub(crate) use own::of_features;
+pub use regions::{Appearance, RegionPrediction};
 pub use video::FramePrediction;
 pub(crate) use video::{VideoDescription, cut, describe_video, image_text_of_video};
 
@@ -117,6 +120,8 @@ pub enum Prediction {
     Focus(Focus),
     /// A fingerprint to compare with others.
     Fingerprint(u64),
+    /// Parts of the image, the surest first.
+    Regions(Vec<RegionPrediction>),
     /// What was said about each frame of a video, from its start.
     Frames(Vec<FramePrediction>),
 }
@@ -135,7 +140,7 @@ pub async fn run(
             return own::run(app, (version, artefact), inputs, options).await;
         }
     };
-    let wanted = Wanted::new(model, &in_own_names(app.platform(), options))?;
+    let wanted = Wanted::new(model, &in_own_names(app.platform(), model, options))?;
     let mut answers = answers(app, model, inputs, &wanted).await;
     if let Some(language) = &options.language {
         answers.iter_mut().flatten().for_each(|answer| name_in(app.platform(), language, answer));
@@ -162,7 +167,7 @@ async fn answers(
             Subject::Input(id) => stored::predict(app, model, id, input.crop, wanted).await,
             Subject::Picture(picture) => {
                 let (picture, crops): (_, Vec<CropBox>) = (Arc::clone(picture), input.crop.into_iter().collect());
-                let open = move || video::cut((*picture).clone(), &crops);
+                let open = move || cut((*picture).clone(), &crops);
                 answer::of_picture(app.platform(), model, open, wanted).await
             }
         }
@@ -198,10 +203,13 @@ pub(crate) async fn vector_of_bytes(
 }
 
 /// The options with concepts that are selected by a name in their language named by their ids.
-fn in_own_names(platform: &Platform, options: &PredictOptions) -> PredictOptions {
+fn in_own_names(platform: &Platform, model: &ModelSpec, options: &PredictOptions) -> PredictOptions {
     let mut options = options.clone();
     let language = options.language.as_deref();
-    for one in options.select.iter_mut().filter(|one| one.id.is_empty()) {
+    let by_own_name = |name: &str| {
+        model.id != platform.catalog().general().id && model.labels.find("", name).is_some()
+    };
+    for one in options.select.iter_mut().filter(|one| one.id.is_empty() && !by_own_name(&one.name)) {
         if let Some(concept) = platform.catalog().concept("", &one.name, language) {
             one.id.clone_from(&concept.id);
         }
@@ -214,11 +222,15 @@ fn name_in(platform: &Platform, language: &str, answer: &mut Prediction) {
     if let Prediction::Frames(frames) = answer {
         return frames.iter_mut().for_each(|frame| name_in(platform, language, &mut frame.prediction));
     }
-    let Prediction::Concepts(concepts) = answer else { return };
-    for scored in concepts {
+    let put = |scored: &mut Scored| {
         if let Some((language, name)) = platform.catalog().words().name(&scored.concept_id, language) {
             (scored.name, scored.language) = (name.to_owned(), language.to_owned());
         }
+    };
+    match answer {
+        Prediction::Concepts(concepts) => concepts.iter_mut().for_each(put),
+        Prediction::Regions(regions) => regions.iter_mut().flat_map(|one| &mut one.concepts).for_each(put),
+        _ => {}
     }
 }
 

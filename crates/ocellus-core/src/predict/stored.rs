@@ -1,5 +1,6 @@
 //! Answers about inputs of the app: from what is kept with them where that is the same, else from their kept pixels.
 
+use bytes::Bytes;
 use ocellus_algo::color::DominantColor;
 
 use super::answer::{self, Wanted};
@@ -25,6 +26,32 @@ pub async fn predict(
         return Ok(known);
     }
     let about = || Resource::Input(id.to_owned());
+    let Pixels { bytes, crops, is_video } = pixels_of(app, &input, crop).await?;
+    if is_video {
+        let how = (wanted.sampling, crops.as_slice());
+        let frames = super::video::predict(app.platform(), model, bytes, how, wanted).await;
+        return frames.map_err(|err| err.about(about()));
+    }
+    answer::predict(app.platform(), model, bytes, &crops, wanted).await.map_err(|err| err.about(about()))
+}
+
+/// What of an input can be looked at.
+pub struct Pixels {
+    /// An image or a video.
+    pub bytes: Bytes,
+    /// The part of it, each crop from what the one before it left.
+    pub crops: Vec<CropBox>,
+    /// Whether it is a video.
+    pub is_video: bool,
+}
+
+/// What of an input can be looked at; `crop` is taken from the part of the image that the input is about.
+pub async fn pixels(app: &AppCtx, id: &str, crop: Option<CropBox>) -> Result<Pixels> {
+    pixels_of(app, &inputs::get(app, id).await?, crop).await
+}
+
+async fn pixels_of(app: &AppCtx, input: &Input, crop: Option<CropBox>) -> Result<Pixels> {
+    let about = || Resource::Input(input.id.clone());
     if matches!(input.kind, MediaKind::Text | MediaKind::Audio) {
         return Err(Error::unsupported("the input has no pixels to look at").about(about()));
     }
@@ -37,12 +64,7 @@ pub async fn predict(
         (None, None) => return Err(Error::unsupported("the input has no pixels to look at").about(about())),
     };
     let crops: Vec<CropBox> = input.crop.into_iter().chain(crop).collect();
-    if input.kind == MediaKind::Video {
-        let how = (wanted.sampling, crops.as_slice());
-        let frames = super::video::predict(app.platform(), model, bytes, how, wanted).await;
-        return frames.map_err(|err| err.about(about()));
-    }
-    answer::predict(app.platform(), model, bytes, &crops, wanted).await.map_err(|err| err.about(about()))
+    Ok(Pixels { bytes, crops, is_video: input.kind == MediaKind::Video })
 }
 
 /// The answer as far as it was kept when the input came in.
@@ -67,7 +89,14 @@ async fn known(
         ModelTask::Color if !input.colors.is_empty() => {
             Ok(Some(Prediction::Colors(input.colors.iter().map(DominantColor::clone).collect())))
         }
-        ModelTask::Concepts | ModelTask::Color | ModelTask::Focus | ModelTask::NearDuplicate => Ok(None),
+        ModelTask::Concepts
+        | ModelTask::Color
+        | ModelTask::Focus
+        | ModelTask::NearDuplicate
+        | ModelTask::Objects
+        | ModelTask::Faces
+        | ModelTask::FaceEmbedding
+        | ModelTask::FaceAppearance => Ok(None),
     }
 }
 

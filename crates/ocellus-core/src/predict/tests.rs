@@ -97,6 +97,9 @@ async fn every_model_answers_in_its_own_way() {
             }
             Prediction::Focus(focus) => assert!((0.0..=1.0).contains(&focus.sharpness)),
             Prediction::Fingerprint(hash) => assert_ne!(hash, 0),
+            Prediction::Regions(regions) => {
+                assert!(regions.iter().all(|region| region.probability >= 0.2), "{regions:?}");
+            }
             Prediction::Frames(frames) => panic!("a photograph has no frames: {frames:?}"),
         }
     }

@@ -149,6 +149,7 @@ async fn of_image(app: &AppCtx, source: &Source, crop: Option<CropBox>) -> Resul
         | Prediction::Colors(_)
         | Prediction::Focus(_)
         | Prediction::Fingerprint(_)
+        | Prediction::Regions(_)
         | Prediction::Frames(_) => {
             Err(Error::internal(anyhow::anyhow!("the embedding model gave no vector")))
         }

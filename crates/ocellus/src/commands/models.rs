@@ -69,12 +69,8 @@ fn show_image_text(config: &Config, as_json: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn size_bytes(model: &ModelSpec) -> u64 {
-    model.file.as_ref().map_or(0, |file| file.size_bytes)
-}
-
 fn row(model: &ModelSpec) -> Vec<String> {
-    let size = if model.file.is_some() { output::size(size_bytes(model)) } else { "no weights".to_owned() };
+    let size = if model.file.is_some() { output::size(model.size_bytes()) } else { "no weights".to_owned() };
     vec![
         model.aliases.first().unwrap_or(&model.name).clone(),
         model.id.clone(),
@@ -89,7 +85,7 @@ fn row(model: &ModelSpec) -> Vec<String> {
 fn as_json(model: &ModelSpec) -> serde_json::Value {
     json!({
         "id": model.id, "aliases": model.aliases, "name": model.name, "task": task(model.task),
-        "size_bytes": size_bytes(model), "licence": model.licence, "commercial_use": model.commercial,
+        "size_bytes": model.size_bytes(), "licence": model.licence, "commercial_use": model.commercial,
         "installed": model.installed(), "n_concepts": model.labels.concepts.len(),
         "path": model.file.as_ref().map(|file| file.path.display().to_string()),
     })
@@ -106,5 +102,9 @@ fn task(task: ModelTask) -> &'static str {
         ModelTask::Color => "colours",
         ModelTask::Focus => "sharpness",
         ModelTask::NearDuplicate => "near duplicates",
+        ModelTask::Objects => "objects",
+        ModelTask::Faces => "faces",
+        ModelTask::FaceEmbedding => "face embedding",
+        ModelTask::FaceAppearance => "face appearance",
     }
 }
