@@ -28,6 +28,8 @@ pub enum Family {
     Search,
     /// Telling how good answers are.
     Evaluation,
+    /// Learning from labels.
+    Learning,
     /// Laying vectors out in the plane.
     Layout,
 }
@@ -166,6 +168,13 @@ pub const ALGORITHMS: &[Algorithm] = &[
             parameter("bins", "15", "of the reliability curve"),
             parameter("draws", "1000", "test sets drawn for intervals, at most"),
         ],
+    },
+    Algorithm {
+        id: "active",
+        family: Family::Learning,
+        summary: "Orders unlabelled items by what looking at them should teach: uncertain ones, away from what is labelled.",
+        source: "Lewis and Gale, SIGIR 1994; Sener and Savarese, \"Active learning for convolutional neural networks: a core-set approach\", ICLR 2018",
+        parameters: &[parameter("worth", "uncertainty times distance", "what the next item has most of")],
     },
     Algorithm {
         id: "map",

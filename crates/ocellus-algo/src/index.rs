@@ -8,6 +8,7 @@ mod flat;
 mod tests;
 
 pub use ann::Ann;
+pub(crate) use dot::{Kernel, LANES};
 pub use flat::Flat;
 
 /// One answer of a search.

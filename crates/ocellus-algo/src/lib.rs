@@ -3,6 +3,7 @@
 //! Nothing here knows of time, configuration, databases or networks. The same bytes give the same numbers. Files are
 //! touched only where a path is passed in: the runtime library, a model, a saved index.
 
+pub mod active;
 pub mod agreement;
 mod algorithms;
 pub mod color;

@@ -10,10 +10,10 @@ use ocellus_algo::agreement::{self, Claim};
 use ocellus_algo::image::{DecodeLimits, RgbImage, decode};
 use ocellus_algo::index::{Ann, Flat};
 use ocellus_algo::preprocess::{self, Channels, Filter, Layout, Resize, Spec};
-use ocellus_algo::learn::Label;
+use ocellus_algo::learn::{Label, Rows};
 use ocellus_algo::detect::{Cells, FeatureMap, Raw};
 use ocellus_algo::nn::Tensor;
-use ocellus_algo::{ALGORITHMS, color, evaluate, fingerprint, focus, groups, map, detect, face};
+use ocellus_algo::{ALGORITHMS, active, color, evaluate, fingerprint, focus, groups, map, detect, face};
 
 /// Images that have broken algorithms before: tiny, thin, flat, grey, from transparent pixels, and empty.
 fn strange_images() -> Vec<(&'static str, RgbImage)> {
@@ -55,6 +55,7 @@ fn run(id: &str) -> String {
         "face" => on_images(run_face) + &run_face_numbers(),
         "evaluate" => run_evaluate(),
         "groups" => run_groups(),
+        "active" => run_active(),
         "map" => run_map(),
         _ => panic!("the algorithm {id} has no contract test"),
     }
@@ -145,6 +146,30 @@ fn strange_claims() -> Vec<Claim> {
     ];
     let all = scores.iter().flat_map(|score| boxes.iter().map(move |sides| (*score, *sides)));
     all.enumerate().map(|(n, (score, sides))| Claim { item: n % 3, class: n % 2, score, sides }).collect()
+}
+
+fn run_active() -> String {
+    let mut said = String::new();
+    for (name, values, dim) in strange_rows() {
+        let rows = Rows { values: &values, dim };
+        let uncertainties = vec![0.5; rows.n()];
+        let taken = active::next_to_label(rows, &uncertainties, rows, 3).unwrap();
+        assert_eq!(taken.len(), rows.n().min(3), "{name}");
+        said += &format!("{name}: {taken:?}\n");
+    }
+    said
+}
+
+/// Rows that have broken learners before.
+fn strange_rows() -> Vec<(&'static str, Vec<f32>, usize)> {
+    vec![
+        ("none", Vec::new(), 4),
+        ("one", vec![1.0; 4], 4),
+        ("all equal", vec![2.0; 4 * 30], 4),
+        ("all zero", vec![0.0; 4 * 30], 4),
+        ("one number each", (0..30).map(|at| at as f32).collect(), 1),
+        ("far apart", (0..4 * 30).map(|at| (at as f32 - 60.0) * 1e9).collect(), 4),
+    ]
 }
 
 fn run_map() -> String {

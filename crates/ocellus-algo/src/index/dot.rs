@@ -1,11 +1,11 @@
 //! Dot products of one query with many rows, as fast as memory delivers them.
 
 /// Rows and queries are padded with zeros to a multiple of this many numbers, so that no kernel has a tail.
-pub(super) const LANES: usize = 32;
+pub(crate) const LANES: usize = 32;
 
 /// The instructions this processor has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kernel {
+pub(crate) enum Kernel {
     /// AVX2 and FMA.
     #[cfg(target_arch = "x86_64")]
     Avx2,

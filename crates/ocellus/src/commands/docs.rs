@@ -85,6 +85,8 @@ fn algorithms() -> String {
         (Family::Identity, "Versions of one picture"),
         (Family::Search, "Search"),
         (Family::Evaluation, "How good answers are"),
+        (Family::Learning, "Learning"),
+        (Family::Layout, "Maps in the plane"),
     ];
     for (family, title) in families {
         let _ = write!(out, "\n## {title}\n");
