@@ -59,11 +59,16 @@ mod label_orders;
 mod licences;
 mod logins;
 mod metering;
+mod model_about;
+mod model_exports;
 mod model_types;
+mod model_uploads;
 mod model_versions;
 mod models;
 mod modules;
 mod numbers_2023;
+mod output_regions;
+mod output_streams;
 mod outputs;
 mod paging;
 mod patches;
@@ -83,10 +88,12 @@ mod service;
 mod stats;
 mod status;
 mod status_codes;
+mod stream_metering;
 mod task_answers;
 mod task_assignments;
 mod tasks;
 mod tokens;
+mod trainings;
 mod transcode;
 mod trending_metrics;
 mod uploads;
@@ -94,7 +101,11 @@ mod usage;
 mod user_models;
 mod users;
 mod video_manifests;
+mod visualizations;
 mod vocabs;
+mod workflow_nodes;
+mod workflow_results;
+mod workflow_versions;
 mod workflows;
 
 /// Settings of the dialect.
@@ -115,16 +126,20 @@ impl Default for ClarifaiConfig {
 
 /// REST below `/v2`, hosted images below `/hosted`, and gRPC and grpc-web under their usual paths.
 pub fn router(platform: Platform, config: ClarifaiConfig) -> Router {
-    dataset_exports::register(platform.exporters(), Arc::new(transcode::Plans::new(proto::pool())));
+    let plans = Arc::new(transcode::Plans::new(proto::pool()));
+    dataset_exports::register(platform.exporters(), plans.clone());
+    extractions::register(platform.call_backs(), plans);
     let api = Arc::new(service::Api { platform, config, service: service::Service::new() });
     Router::new()
         .route("/v2", any(rest::rest))
         .route("/v2/{*path}", any(rest::rest))
         .route("/hosted/{size}/{user_id}/{app_id}/{input_id}/{signature}", get(hosted::image))
+        .route("/maps/{user_id}/{app_id}/{map_id}/{signature}", get(visualizations::points))
         .route(
             "/exports/{user_id}/{app_id}/{dataset}/{version}/{format}/{signature}",
             get(dataset_exports::archive),
         )
+        .route("/bundles/{user_id}/{app_id}/{model_id}/{version_id}/{signature}", get(model_exports::bundle))
         .route("/clarifai.api.V2/{rpc}", post(grpc::call))
         .route("/grpc.health.v1.Health/Check", post(grpc::health))
         .layer(ocellus_http::panic::layer(rest::panicked))

@@ -1,14 +1,16 @@
 //! Versions of models: RPCs and the wire form of an app's own.
 
 use ocellus_core::models::{self, Found};
-use ocellus_core::user_models::{self, UserModel, UserModelVersion, VersionListing, VersionState};
+use ocellus_core::user_models::{
+    self, FailureReason, UserModel, UserModelVersion, VersionListing, VersionState,
+};
 use ocellus_core::{AppCtx, Error, JsonMap, PatchAction, Result};
 
-use crate::models::model_version as public_version;
+use crate::models::{model_version as public_version, public};
 use crate::modules::{check_private, private};
 use crate::patches::Fields;
 use crate::pb::list_model_versions_request::SortBy;
-use crate::pb::status::{BaseResponse, StatusCode as Code};
+use crate::pb::status::{BaseResponse, Status, StatusCode as Code};
 use crate::pb::*;
 use crate::rpc::{Cx, Era};
 use crate::{documents, paging, status};
@@ -107,14 +109,58 @@ fn patch(version: ModelVersion) -> Result<(String, JsonMap)> {
     Ok(fields.document("metadata", version.metadata).of(version.id))
 }
 
-fn code(state: VersionState) -> Code {
-    match state {
-        VersionState::Untrained => Code::ModelUntrained,
-        VersionState::Queued => Code::ModelQueuedForTraining,
-        VersionState::Training => Code::ModelTraining,
-        VersionState::Trained => Code::ModelTrained,
-        VersionState::Failed => Code::ModelTrainingFailed,
+fn code(version: &UserModelVersion) -> Code {
+    let reason = version.doc.failure.as_ref().map(|failure| failure.reason);
+    match (version.state, reason) {
+        (VersionState::Untrained, _) => Code::ModelUntrained,
+        (VersionState::Queued, _) => Code::ModelQueuedForTraining,
+        (VersionState::Training, _) => Code::ModelTraining,
+        (VersionState::Trained, _) => Code::ModelTrained,
+        (VersionState::Failed, None | Some(FailureReason::Other)) => Code::ModelTrainingFailed,
+        (VersionState::Failed, Some(FailureReason::NoData)) => Code::ModelTrainingNoData,
+        (VersionState::Failed, Some(FailureReason::NoPositives)) => Code::ModelTrainingNoPositives,
+        (VersionState::Failed, Some(FailureReason::SingleClass)) => Code::ModelTrainingOneVsNSingleClass,
+        (VersionState::Failed, Some(FailureReason::TimedOut)) => Code::ModelTrainingTimedOut,
+        (VersionState::Failed, Some(FailureReason::TooFew)) => Code::ModelTrainingInsufficientData,
+        (VersionState::Failed, Some(FailureReason::BadParameters)) => Code::ModelTrainingInvalidParams,
     }
+}
+
+/// How far a version has got, with what is left of its training or why it failed.
+fn status_of(cx: &Cx, version: &UserModelVersion) -> Status {
+    let mut status = cx.status(code(version));
+    if let Some(failure) = &version.doc.failure {
+        status.details.clone_from(&failure.message);
+    }
+    if let (VersionState::Training, Some(training)) = (version.state, &version.doc.training) {
+        status.details.clone_from(&training.step);
+        status.percent_completed = (training.progress * 100.0) as u32;
+        status.time_remaining = training.left_s.and_then(|s| u32::try_from(s).ok()).unwrap_or_default();
+    }
+    status
+}
+
+/// What a version was trained with, and all that it was made from.
+fn train_info(version: &UserModelVersion) -> Option<TrainInfo> {
+    let training = version.doc.training.as_ref()?;
+    let params = documents::to_struct(&training.given);
+    let dataset = version.doc.trained_on.as_ref().filter(|on| !on.dataset_id.is_empty()).map(|on| Dataset {
+        id: on.dataset_id.clone(),
+        version: (!on.dataset_version_id.is_empty())
+            .then(|| DatasetVersion { id: on.dataset_version_id.clone(), ..Default::default() }),
+        ..Default::default()
+    });
+    Some(TrainInfo { params, dataset, ..Default::default() })
+}
+
+/// The owner's document, and beside it what the version was trained on.
+fn metadata(version: &UserModelVersion) -> JsonMap {
+    let mut metadata = version.doc.metadata.clone();
+    let trained_on = version.doc.trained_on.as_ref().and_then(|on| serde_json::to_value(on).ok());
+    if let Some(on) = trained_on {
+        metadata.entry("trained_on").or_insert(on);
+    }
+    metadata
 }
 
 pub fn to_wire(cx: &Cx, model: &UserModel, version: &UserModelVersion) -> ModelVersion {
@@ -123,19 +169,24 @@ pub fn to_wire(cx: &Cx, model: &UserModel, version: &UserModelVersion) -> ModelV
         Era::Y2019 => None,
         Era::Current => Some(crate::user_models::output_info(model)),
     };
+    let on = version.doc.trained_on.as_ref();
+    let n_concepts = on.map_or(model.doc.concepts.len(), |on| on.concepts.len());
+    let n_inputs = on.map_or(0, |on| on.n_inputs);
     ModelVersion {
         id: version.id.clone(),
         created_at: documents::time(version.created_at_us),
         modified_at: documents::time(version.modified_at_us),
         completed_at: version.completed_at_us.and_then(documents::time),
-        status: Some(cx.status(code(version.state))),
-        active_concept_count: u32::try_from(model.doc.concepts.len()).unwrap_or(u32::MAX),
+        status: Some(status_of(cx, version)),
+        active_concept_count: u32::try_from(n_concepts).unwrap_or(u32::MAX),
+        total_input_count: u32::try_from(n_inputs).unwrap_or(u32::MAX),
         description: version.doc.description.clone(),
         license: version.doc.license.clone(),
-        metadata: documents::to_struct(&version.doc.metadata),
+        metadata: documents::to_struct(&metadata(version)),
+        train_info: train_info(version),
         app_id: model.app_id.clone(),
         user_id: model.user_id.clone(),
-        visibility: private(),
+        visibility: if version.doc.published { public() } else { private() },
         output_info,
         ..Default::default()
     }

@@ -40,6 +40,7 @@ impl Era {
 }
 
 /// What a handler knows of its call besides the request.
+#[derive(Clone)]
 pub struct Cx {
     pub platform: Platform,
     /// Absent only for RPCs open to everybody.
@@ -93,6 +94,9 @@ pub type StreamHandler = fn(Cx, BoxStream<'static, Bytes>) -> BoxStream<'static,
 pub fn stream_handler(rpc: &str) -> Option<StreamHandler> {
     match rpc {
         "ProcessRunnerItems" => Some(crate::runner_items::process_runner_items),
+        "GenerateModelOutputs" => Some(crate::output_streams::generate_model_outputs),
+        "PostModelVersionsUpload" => Some(crate::model_uploads::post_model_versions_upload),
+        "StreamModelOutputs" => Some(crate::output_streams::stream_model_outputs),
         "StreamAnnotations" => Some(crate::annotation_streams::stream_annotations),
         _ => None,
     }
@@ -226,7 +230,33 @@ rpcs! {
     GetModelVersion(GetModelVersionRequest) -> SingleModelVersionResponse = model_versions::get_model_version;
     ListModelVersions(ListModelVersionsRequest) -> MultiModelVersionResponse = model_versions::list_model_versions;
     PatchModelVersions(PatchModelVersionsRequest) -> MultiModelVersionResponse = model_versions::patch_model_versions;
+    PostModelVersions(PostModelVersionsRequest) -> SingleModelResponse = trainings::post_model_versions;
+    PostModelVersionsTrainingTimeEstimate(PostModelVersionsTrainingTimeEstimateRequest) -> MultiTrainingTimeEstimateResponse = trainings::post_model_versions_training_time_estimate;
+    ListModelInputs(ListModelInputsRequest) -> MultiInputResponse = trainings::list_model_inputs;
+    ListModelReferences(ListModelReferencesRequest) -> MultiModelReferenceResponse = trainings::list_model_references;
+    ListModelVersionInputExamples(ListModelVersionInputExamplesRequest) -> MultiModelVersionInputExampleResponse = trainings::list_model_version_input_examples;
+    GetModelVersionInputExample(GetModelVersionInputExampleRequest) -> SingleModelVersionInputExampleResponse = trainings::get_model_version_input_example;
+    PostModelVersionsPublish(PostModelVersionsPublishRequest) -> BaseResponse = trainings::post_model_versions_publish;
+    PostModelVersionsUnPublish(PostModelVersionsUnPublishRequest) -> BaseResponse = trainings::post_model_versions_un_publish;
+    GetModelWeight(GetModelWeightRequest) -> SingleModelWeightResponse = trainings::get_model_weight;
     DeleteModelVersion(DeleteModelVersionRequest) -> BaseResponse = model_versions::delete_model_version;
+    GetWorkflow(GetWorkflowRequest) -> SingleWorkflowResponse = workflows::get_workflow;
+    ListWorkflows(ListWorkflowsRequest) -> MultiWorkflowResponse = workflows::list_workflows;
+    PostWorkflows(PostWorkflowsRequest) -> MultiWorkflowResponse = workflows::post_workflows;
+    PatchWorkflows(PatchWorkflowsRequest) -> MultiWorkflowResponse = workflows::patch_workflows;
+    PatchWorkflowIds(PatchWorkflowIdsRequest) -> MultiWorkflowResponse = workflows::patch_workflow_ids;
+    DeleteWorkflow(DeleteWorkflowRequest) -> BaseResponse = workflows::delete_workflow;
+    DeleteWorkflows(DeleteWorkflowsRequest) -> BaseResponse = workflows::delete_workflows;
+    PostWorkflowResults(PostWorkflowResultsRequest) -> PostWorkflowResultsResponse = workflow_results::post_workflow_results;
+    ListWorkflowVersions(ListWorkflowVersionsRequest) -> MultiWorkflowVersionResponse = workflow_versions::list_workflow_versions;
+    GetWorkflowVersion(GetWorkflowVersionRequest) -> SingleWorkflowVersionResponse = workflow_versions::get_workflow_version;
+    DeleteWorkflowVersions(DeleteWorkflowVersionsRequest) -> BaseResponse = workflow_versions::delete_workflow_versions;
+    PatchWorkflowVersions(PatchWorkflowVersionsRequest) -> MultiWorkflowVersionResponse = workflow_versions::patch_workflow_versions;
+    PostWorkflowVersionsUnPublish(PostWorkflowVersionsUnPublishRequest) -> BaseResponse = workflow_versions::post_workflow_versions_un_publish;
+    PostWorkflowVersionsPublish(PostWorkflowVersionsPublishRequest) -> BaseResponse = workflow_versions::post_workflow_versions_publish;
+    PostWorkflowResultsSimilarity(PostWorkflowResultsSimilarityRequest) -> PostWorkflowResultsSimilarityResponse = workflow_results::post_workflow_results_similarity;
+    PutModelVersionExports(PutModelVersionExportsRequest) -> SingleModelVersionExportResponse = model_exports::put_model_version_exports;
+    GetModelVersionExport(GetModelVersionExportRequest) -> SingleModelVersionExportResponse = model_exports::get_model_version_export;
     GetKey(GetKeyRequest) -> SingleKeyResponse = keys::get_key;
     ListKeys(ListKeysRequest) -> MultiKeyResponse = keys::list_keys;
     ListAppKeys(ListAppKeysRequest) -> MultiKeyResponse = keys::list_app_keys;
@@ -332,6 +362,9 @@ rpcs! {
     ListRunnerItems(ListRunnerItemsRequest) -> MultiRunnerItemResponse = runner_items::list_runner_items;
     PostRunnerItemOutputs(PostRunnerItemOutputsRequest) -> MultiRunnerItemOutputResponse = runner_items::post_runner_item_outputs;
     ListConceptReferences(ListConceptReferencesRequest) -> MultiConceptReferenceResponse = concept_references::list_concept_references;
+    GetAppVisualization(GetAppVisualizationRequest) -> SingleVisualizationResponse = visualizations::get_app_visualization;
+    GetVisualization(GetVisualizationRequest) -> SingleVisualizationResponse = visualizations::get_visualization;
+    PostVisualization(PostVisualizationRequest) -> SingleVisualizationResponse = visualizations::post_visualization;
     GetVocab(GetVocabRequest) -> SingleVocabResponse = vocabs::get_vocab;
     ListVocabs(ListVocabsRequest) -> MultiVocabResponse = vocabs::list_vocabs;
     PostVocabs(PostVocabsRequest) -> MultiVocabResponse = vocabs::post_vocabs;

@@ -9,7 +9,7 @@ use crate::patches::{Deletion, Fields, deletion};
 use crate::pb::status::BaseResponse;
 use crate::pb::*;
 use crate::rpc::Cx;
-use crate::{documents, model_versions, paging, status};
+use crate::{documents, model_about, model_versions, paging, status};
 
 /// The type of a model that learns concepts on the vectors of another; what is made where no type is said.
 pub const CLASSIFIER: &str = "embedding-classifier";
@@ -103,18 +103,8 @@ fn check(model: &Model) -> Result<()> {
     paging::refuse_fields(
         "models",
         &[
-            ("task", !model.task.is_empty()),
-            ("image", model.image.is_some()),
-            ("default_eval_info", model.default_eval_info.is_some()),
             ("languages_full", !model.languages_full.is_empty()),
             ("is_starred", model.is_starred),
-            ("workflow_recommended", model.workflow_recommended.is_some()),
-            ("license_type", model.license_type != 0),
-            ("source", model.source != 0),
-            ("creator", !model.creator.is_empty()),
-            ("billing_type", model.billing_type != 0),
-            ("featured_order", model.featured_order.is_some()),
-            ("deploy_restriction", model.deploy_restriction != 0),
             ("open_router_info", model.open_router_info.is_some()),
         ],
     )
@@ -142,6 +132,7 @@ fn take_output_info(model: &mut Model) -> Result<OutputInfo> {
 fn new_model(mut model: Model) -> Result<NewModel> {
     check(&model)?;
     let info = take_output_info(&mut model)?;
+    let about = model_about::read(&mut model)?;
     let version = model.model_version.map(|version| *version).unwrap_or_default();
     model_versions::check(&version)?;
     let model_type_id = match model.model_type_id.is_empty() {
@@ -165,6 +156,7 @@ fn new_model(mut model: Model) -> Result<NewModel> {
             output_config: info.output_config.map(config).unwrap_or_default(),
             params: map(info.params),
             fields_map: map(info.fields_map),
+            about,
         },
         concepts: info.data.map(|data| concept_refs(*data)).transpose()?.unwrap_or_default(),
         version: VersionDoc {
@@ -175,7 +167,7 @@ fn new_model(mut model: Model) -> Result<NewModel> {
     })
 }
 
-fn map(document: Option<prost_types::Struct>) -> JsonMap {
+pub fn map(document: Option<prost_types::Struct>) -> JsonMap {
     document.map(documents::from_struct).unwrap_or_default()
 }
 
@@ -200,7 +192,7 @@ fn old_types(model_type_id: &str) -> (&str, &str) {
     }
 }
 
-fn concept_refs(mut data: Data) -> Result<Vec<ConceptRef>> {
+pub fn concept_refs(mut data: Data) -> Result<Vec<ConceptRef>> {
     let concepts = std::mem::take(&mut data.concepts);
     if data != Data::default() {
         return Err(Error::invalid("models.output_info.data", "may hold concepts only"));
@@ -209,7 +201,7 @@ fn concept_refs(mut data: Data) -> Result<Vec<ConceptRef>> {
     Ok(concepts.into_iter().map(|c| ConceptRef { id: given(c.id), name: given(c.name) }).collect())
 }
 
-fn config(wire: OutputConfig) -> Config {
+pub fn config(wire: OutputConfig) -> Config {
     Config {
         concepts_mutually_exclusive: wire.concepts_mutually_exclusive,
         closed_environment: wire.closed_environment,
@@ -231,6 +223,7 @@ fn config(wire: OutputConfig) -> Config {
 fn patch(mut model: Model, action: PatchAction) -> Result<ModelPatch> {
     check(&model)?;
     let info = take_output_info(&mut model)?;
+    let about = model_about::read(&mut model)?;
     if model.model_version.as_ref().is_some_and(|version| **version != ModelVersion::default()) {
         return Err(Error::invalid("models.model_version", "is changed by a patch of the version"));
     }
@@ -252,6 +245,7 @@ fn patch(mut model: Model, action: PatchAction) -> Result<ModelPatch> {
     for (name, words) in lists.into_iter().filter(|(_, words)| !words.is_empty()) {
         fields.insert(name.to_owned(), words.into());
     }
+    fields.extend(about);
     // Clients repeat the configuration when they take concepts away.
     if let Some(config) = info.output_config.filter(|_| action != PatchAction::Remove) {
         fields.insert("output_config".to_owned(), config_fields(config).into());
@@ -304,7 +298,7 @@ fn many(cx: &Cx, found: &[UserModel]) -> MultiModelResponse {
 
 /// A model as clients see it, without its concepts, of which there may be many.
 pub fn to_wire(cx: &Cx, model: &UserModel, version: &UserModelVersion) -> Model {
-    Model {
+    let mut wire = Model {
         id: model.id.clone(),
         name: model.name.clone(),
         display_name: model.name.clone(),
@@ -326,7 +320,9 @@ pub fn to_wire(cx: &Cx, model: &UserModel, version: &UserModelVersion) -> Model 
         check_consents: model.doc.check_consents.clone(),
         version_count: i32::try_from(model.n_versions).unwrap_or(i32::MAX),
         ..Default::default()
-    }
+    };
+    model_about::write(&model.doc.about, &mut wire);
+    wire
 }
 
 pub fn output_info(model: &UserModel) -> OutputInfo {

@@ -4,6 +4,7 @@
 //! for each part of the job, and hands back its effect: a closure that is run in the very transaction that ends the part,
 //! so that the effect happens exactly once however often the part was begun.
 
+pub mod call_back;
 pub(crate) mod delete_app;
 pub(crate) mod describe_image_text;
 pub(crate) mod describe_parts;
@@ -15,6 +16,8 @@ pub(crate) mod gc_blobs;
 pub(crate) mod process_input;
 pub(crate) mod purge_datasets;
 mod run_part;
+pub(crate) mod send_letter;
+pub(crate) mod train_version;
 mod runner;
 #[cfg(test)]
 mod tests;
@@ -105,9 +108,15 @@ pub(crate) const REGISTRY: &[JobKind] = &[
     freeze_dataset::KIND,
     export_dataset::KIND,
     extract_inputs::KIND,
+    call_back::KIND,
+    send_letter::KIND,
     purge_datasets::KIND,
+    train_version::KIND,
     crate::annotation_metrics::KIND,
+    crate::evaluations::KIND,
+    crate::maps::KIND,
     crate::bulk::KIND,
+    crate::collectors::collect::KIND,
     crate::tasks::fill::KIND,
     #[cfg(test)]
     tests::PROBE,

@@ -6,6 +6,8 @@ mod brought;
 mod change;
 mod create;
 mod list;
+mod publish;
+mod queued;
 #[cfg(test)]
 mod tests;
 mod training;
@@ -25,8 +27,10 @@ pub use change::{ModelPatch, Tags, delete, delete_all, patch, patch_tags, rename
 pub use create::create;
 pub use list::count;
 pub(crate) use list::{Wanted, list};
+pub use publish::publish;
 pub use training::{BackboneRef, FailureReason, TrainedConcept, TrainedOn, Training, TrainingFailure};
-pub(crate) use versions::trained_version_by_id;
+pub(crate) use queued::{NewQueued, add_queued};
+pub(crate) use versions::{read as version_of_row, newest_trained_version, rewrite_version, trained_version_by_id};
 pub use versions::{VersionListing, trained_version, delete_version, list_versions, patch_versions, version};
 
 /// A model of an app.
@@ -86,6 +90,9 @@ pub struct ModelDoc {
     pub params: JsonMap,
     /// Which field of its input or output is called what.
     pub fields_map: JsonMap,
+    /// What else is told of it in catalogues, by the dialect's names.
+    #[serde(flatten)]
+    pub about: JsonMap,
 }
 
 /// How a model answers, and how it is to be trained.

@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::artefact::{Artefact, artefact};
+use super::artefact::{Artefact, ArtefactRef, artefact};
 use crate::catalog::{ModelSpec, ModelTask};
-use crate::user_models::{self, UserModelVersion};
-use crate::{AppCtx, Error, Platform, Result};
+use crate::user_models::{self, BackboneRef, UserModelVersion};
+use crate::{Error, Platform, Result};
 
 /// What turns a picture into the numbers that a model learns on.
 #[derive(Clone)]
@@ -22,6 +22,8 @@ pub(crate) struct Backbone {
 pub(crate) struct Learned {
     pub model_id: String,
     pub version_id: String,
+    /// Where what it learned is kept.
+    pub name: ArtefactRef,
     pub artefact: Arc<Artefact>,
 }
 
@@ -33,8 +35,12 @@ impl Backbone {
 
     /// The backbone of these names: a public embedding model by id or version, or an own embedder that was trained.
     /// Empty names mean the usual one. `Invalid` for anything else.
-    pub(crate) async fn find(app: &AppCtx, model_id: &str, version_id: &str) -> Result<Self> {
-        let platform = app.platform();
+    pub(crate) async fn find(
+        platform: &Platform,
+        app_uid: &str,
+        model_id: &str,
+        version_id: &str,
+    ) -> Result<Self> {
         if model_id.is_empty() && version_id.is_empty() {
             return Ok(Self::usual(platform));
         }
@@ -53,7 +59,7 @@ impl Backbone {
             Some(_) => return Err(not_a_backbone(model_id, "is of a model that gives no vectors of whole pictures")),
             None => {}
         }
-        let Some((model, version)) = own(app, model_id, version_id).await? else {
+        let Some((model, version)) = own(platform, app_uid, model_id, version_id).await? else {
             return Err(not_a_backbone(model_id, "names no model that gives vectors"));
         };
         Self::of_own(platform, &model, &version).await
@@ -69,8 +75,9 @@ impl Backbone {
         if below.learned.is_some() {
             return Err(not_a_backbone(model_id, "is of an embedder on an embedder, which is one too many"));
         }
-        let learned =
-            Learned { model_id: model_id.to_owned(), version_id: version.id.clone(), artefact: learned };
+        let name = version.doc.artefact.clone().unwrap_or_default();
+        let (model_id, version_id) = (model_id.to_owned(), version.id.clone());
+        let learned = Learned { model_id, version_id, name, artefact: learned };
         Ok(Self { spec: below.spec, learned: Some(learned) })
     }
 
@@ -94,9 +101,24 @@ impl Backbone {
         if let Some(projection) = &on.projection {
             let artefact = super::artefact::load(platform, projection).await?;
             let (model_id, version_id) = (on.own_model_id, on.own_version_id);
-            backbone.learned = Some(Learned { model_id, version_id, artefact });
+            backbone.learned = Some(Learned { model_id, version_id, name: projection.clone(), artefact });
         }
         Ok(backbone)
+    }
+
+    /// What a version that stands on it says of it.
+    pub(crate) fn reference(&self) -> BackboneRef {
+        let learned = self.learned.as_ref();
+        BackboneRef {
+            model_id: self.spec.id.clone(),
+            version_id: self.spec.version_id().to_owned(),
+            weights_sha256: self.spec.file_sha256.clone().unwrap_or_default(),
+            preprocessing: self.spec.preprocess.as_ref().map(|spec| format!("{spec:?}")).unwrap_or_default(),
+            dimensions: self.dim() as u64,
+            own_model_id: learned.map(|learned| learned.model_id.clone()).unwrap_or_default(),
+            own_version_id: learned.map(|learned| learned.version_id.clone()).unwrap_or_default(),
+            projection: learned.map(|learned| learned.name.clone()),
+        }
     }
 
     /// The length of the public model's vectors.
@@ -116,20 +138,22 @@ impl Backbone {
     }
 }
 
-/// An own embedder by model and version, or by version alone.
-async fn own(app: &AppCtx, model_id: &str, version_id: &str) -> Result<Option<(String, UserModelVersion)>> {
-    if app.is_public() {
-        return Ok(None);
-    }
-    if !model_id.is_empty() {
-        let Some(model) = user_models::find(app, model_id).await? else { return Ok(None) };
-        let wanted = (!version_id.is_empty()).then_some(version_id);
-        let version = user_models::trained_version(app, &model, wanted).await?;
-        return Ok(version.map(|version| (model.id, version)));
-    }
-    let (uid, id) = (app.uid().to_owned(), version_id.to_owned());
-    let read = move |tx: &mut ocellus_store::Tx<'_>| user_models::trained_version_by_id(tx, &uid, &id);
-    app.platform().store().read(read).await
+/// A trained version by model and version, by version alone, or the newest of a model.
+async fn own(
+    platform: &Platform,
+    app_uid: &str,
+    model_id: &str,
+    version_id: &str,
+) -> Result<Option<(String, UserModelVersion)>> {
+    let (uid, model_id, id) = (app_uid.to_owned(), model_id.to_owned(), version_id.to_owned());
+    let read = move |tx: &mut ocellus_store::Tx<'_>| {
+        if id.is_empty() {
+            return user_models::newest_trained_version(tx, &uid, &model_id);
+        }
+        let found = user_models::trained_version_by_id(tx, &uid, &id)?;
+        Ok(found.filter(|(of_model, _)| model_id.is_empty() || *of_model == model_id))
+    };
+    platform.store().read(read).await
 }
 
 fn not_a_backbone(model_id: &str, message: &str) -> Error {

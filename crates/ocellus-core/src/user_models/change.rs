@@ -2,6 +2,7 @@
 
 use ocellus_store as store;
 
+use super::queued::let_go_of_models;
 use super::create::{check_concepts, check_doc, check_new_id, concept_ids};
 use super::{
     By, ConceptRef, MAX_PER_CALL, ModelDoc, UserModel, from_json, missing, taken, to_json, with_newest,
@@ -183,13 +184,15 @@ pub async fn rename(app: &AppCtx, ids: Vec<(String, String)>) -> Result<Vec<User
 pub async fn delete(app: &AppCtx, ids: &[String]) -> Result<()> {
     app.check_writable()?;
     check_number("ids", ids.len())?;
-    let (uid, ids) = (app.uid().to_owned(), ids.to_vec());
+    let (by, gc_id, ids) = (By::new(app), app.platform().ids().id(), ids.to_vec());
     let write = move |tx: &mut store::Tx<'_>| {
+        let uid = &by.labeller.app_uid;
         let mut uids = Vec::with_capacity(ids.len());
         for id in &ids {
-            uids.push(tx.model(&uid, id)?.ok_or_else(|| missing(id))?.uid);
+            uids.push(tx.model(uid, id)?.ok_or_else(|| missing(id))?.uid);
         }
-        tx.delete_models(&uid, &uids)?;
+        let_go_of_models(tx, &by, &gc_id, &uids)?;
+        tx.delete_models(uid, &uids)?;
         Ok::<_, Error>(())
     };
     app.platform().store().write(write).await
@@ -198,16 +201,18 @@ pub async fn delete(app: &AppCtx, ids: &[String]) -> Result<()> {
 /// Deletes all models of an app with their versions; returns how many there were.
 pub async fn delete_all(app: &AppCtx) -> Result<u64> {
     app.check_writable()?;
-    let uid = app.uid().to_owned();
+    let (by, gc_id) = (By::new(app), app.platform().ids().id());
     let write = move |tx: &mut store::Tx<'_>| {
-        let mut n_deleted = 0;
+        let uid = &by.labeller.app_uid;
+        let mut n_deleted = 0_u64;
         loop {
-            let rows = tx.models_page(&uid, 0, 500)?;
+            let rows = tx.models_page(uid, 0, 500)?;
             if rows.is_empty() {
                 return Ok::<_, Error>(n_deleted);
             }
             let uids: Vec<String> = rows.into_iter().map(|row| row.uid).collect();
-            n_deleted += tx.delete_models(&uid, &uids)?;
+            let_go_of_models(tx, &by, &format!("{gc_id}-{n_deleted}"), &uids)?;
+            n_deleted += tx.delete_models(uid, &uids)?;
         }
     };
     app.platform().store().write(write).await

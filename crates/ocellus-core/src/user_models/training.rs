@@ -85,7 +85,7 @@ pub struct BackboneRef {
 pub struct Training {
     /// The job that does it.
     pub job_id: String,
-    /// What is left to be done counts down from 1 to 0.
+    /// How much is done, 0 to 1.
     pub progress: f32,
     /// What it is at, in words.
     pub step: String,

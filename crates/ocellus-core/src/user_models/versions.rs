@@ -2,6 +2,7 @@
 
 use ocellus_store as store;
 
+use super::queued::let_go;
 use super::{By, UserModel, UserModelVersion, VersionDoc, VersionState, from_json, missing, to_json};
 use crate::{AppCtx, Error, JsonMap, Page, PatchAction, Resource, Result};
 
@@ -46,7 +47,7 @@ fn checked(doc: &VersionDoc) -> Result<JsonMap> {
     to_json(doc)
 }
 
-pub(super) fn read(row: store::ModelVersion) -> Result<UserModelVersion> {
+pub(crate) fn read(row: store::ModelVersion) -> Result<UserModelVersion> {
     let state = VersionState::from_name(&row.state).ok_or_else(|| {
         Error::internal(anyhow::anyhow!("model version '{}' is in the unknown state '{}'", row.id, row.state))
     })?;
@@ -59,6 +60,30 @@ pub(super) fn read(row: store::ModelVersion) -> Result<UserModelVersion> {
         modified_at_us: row.modified_at_us,
         completed_at_us: row.completed_at_us,
     })
+}
+
+/// Changes a version that is being trained, named by app, model and id, both by their uids; nothing if it is gone or its
+/// training has ended.
+pub(crate) fn rewrite_version(
+    tx: &store::Tx<'_>,
+    (app_uid, model_uid, id): (&str, &str, &str),
+    now_us: i64,
+    change: impl FnOnce(&mut VersionState, &mut VersionDoc),
+) -> Result<Option<UserModelVersion>> {
+    let Some(mut row) = tx.model_version(app_uid, model_uid, id)? else { return Ok(None) };
+    let mut version = read(row.clone())?;
+    match version.state {
+        VersionState::Queued | VersionState::Training => {}
+        VersionState::Untrained | VersionState::Trained | VersionState::Failed => return Ok(None),
+    }
+    change(&mut version.state, &mut version.doc);
+    let is_over = matches!(version.state, VersionState::Trained | VersionState::Failed);
+    version.completed_at_us = is_over.then_some(now_us);
+    version.modified_at_us = now_us;
+    (row.state, row.doc) = (version.state.name().to_owned(), to_json(&version.doc)?);
+    (row.completed_at_us, row.modified_at_us) = (version.completed_at_us, now_us);
+    tx.update_model_version(&row)?;
+    Ok(Some(version))
 }
 
 /// One version of a model.
@@ -100,6 +125,21 @@ pub(crate) fn trained_version_by_id(
         let version = read(row)?;
         if version.state == VersionState::Trained {
             return Ok(Some((model.id, version)));
+        }
+    }
+    Ok(None)
+}
+
+/// The newest trained version of a model of the app, with the model's id.
+pub(crate) fn newest_trained_version(
+    tx: &store::Tx<'_>,
+    app_uid: &str,
+    model_id: &str,
+) -> Result<Option<(String, UserModelVersion)>> {
+    let Some(model) = tx.model(app_uid, model_id)? else { return Ok(None) };
+    for row in tx.model_versions_page(app_uid, &model.uid, i64::MAX, 500)? {
+        if row.state == VersionState::Trained.name() {
+            return Ok(Some((model.id, read(row)?)));
         }
     }
     Ok(None)
@@ -180,15 +220,17 @@ pub async fn patch_versions(
 /// Deletes a version. A model that loses its last one gets a new, untrained one.
 pub async fn delete_version(app: &AppCtx, model_id: &str, id: &str) -> Result<()> {
     app.check_writable()?;
-    let (by, fresh_id) = (By::new(app), app.platform().ids().id());
+    let (by, fresh_id, gc_id) = (By::new(app), app.platform().ids().id(), app.platform().ids().id());
     let (model_id, id) = (model_id.to_owned(), id.to_owned());
     let write = move |tx: &mut store::Tx<'_>| {
         by.check_alive(tx)?;
         let uid = &by.labeller.app_uid;
         let model = tx.model(uid, &model_id)?.ok_or_else(|| missing(&model_id))?;
-        if !tx.delete_model_version(uid, &model.uid, &id)? {
-            return Err(missing_version(&id));
-        }
+        let row = tx.model_version(uid, &model.uid, &id)?.ok_or_else(|| missing_version(&id))?;
+        let blobs = tx.blobs_of_models(uid, &[&model.uid])?;
+        let blobs = blobs.into_iter().filter(|blob| blob.version_id == id).collect();
+        tx.delete_model_version(uid, &model.uid, &id)?;
+        let_go(tx, &by, (&gc_id, &[row]), blobs)?;
         if tx.model_versions_page(uid, &model.uid, i64::MAX, 1)?.is_empty() {
             tx.insert_model_version(&row_of(&by, &model.uid, &fresh_id, &VersionDoc::default())?)?;
         }

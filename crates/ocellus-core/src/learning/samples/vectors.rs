@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use futures_util::{StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use ocellus_store as store;
 
 use super::Candidate;
@@ -50,17 +50,23 @@ async fn calculated(
     space: &Backbone,
     missing: Vec<Candidate>,
 ) -> Result<Vec<(String, Vec<f32>)>> {
-    let vectors = stream::iter(missing).map(|one| async move {
-        let vector = of_one(platform, space, &one).await;
-        match vector {
-            Ok(vector) => Ok(vector.map(|vector| (one.input_id, vector))),
-            // What cannot be looked at teaches nothing; what fails now may work later.
-            Err(error) if error.is_transient() => Err(error),
-            Err(_) => Ok(None),
-        }
-    });
-    let vectors: Vec<Result<Option<_>>> = vectors.buffered(AT_ONCE).collect().await;
+    // Boxed at once: the compiler cannot see through the types of borrowing futures in a stream.
+    let work: Vec<_> = missing.into_iter().map(|one| named(platform, space, one).boxed()).collect();
+    let vectors: Vec<Result<Option<_>>> = stream::iter(work).buffered(AT_ONCE).collect().await;
     vectors.into_iter().filter_map(Result::transpose).collect()
+}
+
+async fn named(
+    platform: &Platform,
+    space: &Backbone,
+    one: Candidate,
+) -> Result<Option<(String, Vec<f32>)>> {
+    match of_one(platform, space, &one).await {
+        Ok(vector) => Ok(vector.map(|vector| (one.input_id, vector))),
+        // What cannot be looked at teaches nothing; what fails now may work later.
+        Err(error) if error.is_transient() => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 async fn of_one(platform: &Platform, space: &Backbone, one: &Candidate) -> Result<Option<Vec<f32>>> {
