@@ -1,5 +1,6 @@
 //! The benchmarks of `docs/benchmarks.md`: each measures the product and a peer in the same run and prints Markdown.
 
+mod detect;
 mod latency;
 mod peer;
 mod photographs;
@@ -33,6 +34,9 @@ struct Args {
     /// At how many inputs the scale benchmark looks.
     #[arg(long, value_delimiter = ',', default_values_t = [10_000, 100_000, 1_000_000])]
     inputs: Vec<usize>,
+    /// On how many pictures detectors are learned.
+    #[arg(long, default_value_t = 240)]
+    detect_pictures: usize,
     /// What to measure; everything when none is named.
     #[arg(value_enum)]
     parts: Vec<Part>,
@@ -45,6 +49,7 @@ enum Part {
     Latency,
     Search,
     Scale,
+    Detect,
 }
 
 #[tokio::main]
@@ -74,6 +79,21 @@ async fn measure(part: Part, args: &Args) -> Result<(&'static str, String)> {
         Part::Scale => {
             let config = search::config(dir.path(), &cache.join("models"), &library);
             ("Lists, gets and counts as an app grows", scale::run(config, &args.inputs).await?)
+        }
+        Part::Detect => {
+            let peer_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("peer");
+            let (python, script) = (peer::python(&peer_dir)?, peer_dir.join("detect.py"));
+            let catalog = ocellus_core::catalog::Catalog::open(&cache.join("models"))?;
+            let setting = detect::Setting {
+                python: &python,
+                script: &script,
+                photographs: &cache.join("photos"),
+                folder: dir.path(),
+                library: &library,
+                detector: catalog.detector().context("there is no detector")?,
+                n_pictures: args.detect_pictures,
+            };
+            ("Detectors", detect::run(&setting)?)
         }
         Part::Throughput => {
             let server = server::Server::start(&args.binary, &dir.path().join("data")).await?;
