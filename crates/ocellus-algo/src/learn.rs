@@ -5,22 +5,27 @@
 
 mod bytes;
 mod calibrate;
+mod clusters;
 mod folds;
 mod head;
 mod kernel;
 mod lbfgs;
+mod linalg;
 mod linear;
 mod logistic;
 mod means;
 mod neighbours;
+mod projection;
 mod random;
 mod set;
 #[cfg(test)]
 mod tests;
 mod train;
 
+pub use clusters::{ClusterSpec, Clusters, cluster};
 pub use folds::fold_of_groups;
 pub use head::Head;
+pub use projection::{Projection, ProjectionSpec, train_projection};
 pub use train::train_classifier;
 
 use crate::error::{Error, Result};

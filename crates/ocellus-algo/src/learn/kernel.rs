@@ -26,7 +26,7 @@ pub(super) fn products(rows: &[f32], vectors: &[f32], dim: usize, out: &mut [f32
         }
         return;
     }
-    products_of(rows, vectors, dim, out);
+    products_of::<Plain>(rows, vectors, dim, out);
 }
 
 /// Adds to `sums`, k vectors of `dim` numbers, every row times its k coefficients.
@@ -62,7 +62,7 @@ fn add_chunk(rows: &[f32], coefficients: &[f32], dim: usize, sums: &mut [f32]) {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2")]
 fn products_avx2(rows: &[f32], vectors: &[f32], dim: usize, out: &mut [f32]) {
-    products_of(rows, vectors, dim, out);
+    products_of::<Avx2>(rows, vectors, dim, out);
 }
 
 #[cfg(target_arch = "x86_64")]
@@ -71,18 +71,84 @@ fn add_avx2(rows: &[f32], coefficients: &[f32], dim: usize, sums: &mut [f32]) {
     add_of(rows, coefficients, dim, sums);
 }
 
+/// Numbers that are summed side by side, in whatever the processor has for that.
+trait Lanes: Copy {
+    fn zero() -> Self;
+    fn load(numbers: &[f32; LANES]) -> Self;
+    /// `self` + x * y, rounded twice.
+    fn add_product(self, x: Self, y: Self) -> Self;
+    fn store(self) -> [f32; LANES];
+}
+
+/// Any processor.
+#[derive(Clone, Copy)]
+struct Plain([f32; LANES]);
+
+impl Lanes for Plain {
+    fn zero() -> Plain {
+        Plain([0.0; LANES])
+    }
+
+    fn load(numbers: &[f32; LANES]) -> Plain {
+        Plain(*numbers)
+    }
+
+    fn add_product(self, x: Plain, y: Plain) -> Plain {
+        Plain(std::array::from_fn(|lane| self.0[lane] + x.0[lane] * y.0[lane]))
+    }
+
+    fn store(self) -> [f32; LANES] {
+        self.0
+    }
+}
+
+/// Made by functions that were compiled for AVX2 only, which run where it was found only.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+struct Avx2(std::arch::x86_64::__m256);
+
+#[cfg(target_arch = "x86_64")]
+#[expect(unsafe_code, reason = "the compiler cannot see that AVX2 was found")]
+impl Lanes for Avx2 {
+    #[inline(always)]
+    fn zero() -> Avx2 {
+        // SAFETY: `products_avx2` is the only user, and runs only where AVX2 was found.
+        Avx2(unsafe { std::arch::x86_64::_mm256_setzero_ps() })
+    }
+
+    #[inline(always)]
+    fn load(numbers: &[f32; LANES]) -> Avx2 {
+        // SAFETY: as above; the array has the 8 numbers that are loaded.
+        Avx2(unsafe { std::arch::x86_64::_mm256_loadu_ps(numbers.as_ptr()) })
+    }
+
+    #[inline(always)]
+    fn add_product(self, x: Avx2, y: Avx2) -> Avx2 {
+        // SAFETY: as above.
+        Avx2(unsafe { std::arch::x86_64::_mm256_add_ps(self.0, std::arch::x86_64::_mm256_mul_ps(x.0, y.0)) })
+    }
+
+    #[inline(always)]
+    fn store(self) -> [f32; LANES] {
+        let mut numbers = [0.0; LANES];
+        // SAFETY: as above; the array has room for the 8 numbers that are stored.
+        unsafe { std::arch::x86_64::_mm256_storeu_ps(numbers.as_mut_ptr(), self.0) };
+        numbers
+    }
+}
+
 #[inline(always)]
-fn products_of(rows: &[f32], vectors: &[f32], dim: usize, out: &mut [f32]) {
+fn products_of<L: Lanes>(rows: &[f32], vectors: &[f32], dim: usize, out: &mut [f32]) {
     let k = vectors.len() / dim;
     for (rows, out) in rows.chunks(TILE * dim).zip(out.chunks_mut(TILE * k)) {
         let mut at = 0;
         let mut quads = vectors.chunks_exact(4 * dim);
         for quad in &mut quads {
-            columns::<4>(rows, std::array::from_fn(|c| &quad[c * dim..][..dim]), &mut out[at..], k);
+            columns::<L, 4>(rows, std::array::from_fn(|c| &quad[c * dim..][..dim]), &mut out[at..], k);
             at += 4;
         }
         for vector in quads.remainder().chunks_exact(dim) {
-            columns::<1>(rows, [vector], &mut out[at..], k);
+            columns::<L, 1>(rows, [vector], &mut out[at..], k);
             at += 1;
         }
     }
@@ -90,37 +156,37 @@ fn products_of(rows: &[f32], vectors: &[f32], dim: usize, out: &mut [f32]) {
 
 /// The products of all rows with `C` vectors, two rows at a time; `stride` numbers lie between those of two rows.
 #[inline(always)]
-fn columns<const C: usize>(rows: &[f32], vectors: [&[f32]; C], out: &mut [f32], stride: usize) {
+fn columns<L: Lanes, const C: usize>(rows: &[f32], vectors: [&[f32]; C], out: &mut [f32], stride: usize) {
     let dim = vectors[0].len();
     let mut at = 0;
     let mut pairs = rows.chunks_exact(2 * dim);
     for pair in &mut pairs {
         let (first, second) = pair.split_at(dim);
-        for sums in block::<2, C>([first, second], vectors) {
+        for sums in block::<L, 2, C>([first, second], vectors) {
             out[at..at + C].copy_from_slice(&sums);
             at += stride;
         }
     }
     for row in pairs.remainder().chunks_exact(dim) {
-        let [sums] = block::<1, C>([row], vectors);
+        let [sums] = block::<L, 1, C>([row], vectors);
         out[at..at + C].copy_from_slice(&sums);
     }
 }
 
 #[inline(always)]
-fn block<const R: usize, const C: usize>(rows: [&[f32]; R], vectors: [&[f32]; C]) -> [[f32; C]; R] {
-    let mut lanes = [[[0.0f32; LANES]; C]; R];
+fn block<L: Lanes, const R: usize, const C: usize>(rows: [&[f32]; R], vectors: [&[f32]; C]) -> [[f32; C]; R] {
+    let mut lanes = [[L::zero(); C]; R];
     let rows_in = rows.map(|row| row.as_chunks::<LANES>());
     let vectors_in = vectors.map(|vector| vector.as_chunks::<LANES>());
     let steps = rows_in[0].0.len();
     let rows_whole = rows_in.map(|(whole, _)| &whole[..steps]);
     let vectors_whole = vectors_in.map(|(whole, _)| &whole[..steps]);
     for step in 0..steps {
+        let y: [L; C] = std::array::from_fn(|c| L::load(&vectors_whole[c][step]));
         for r in 0..R {
+            let x = L::load(&rows_whole[r][step]);
             for c in 0..C {
-                for lane in 0..LANES {
-                    lanes[r][c][lane] += rows_whole[r][step][lane] * vectors_whole[c][step][lane];
-                }
+                lanes[r][c] = lanes[r][c].add_product(x, y[c]);
             }
         }
     }
@@ -128,7 +194,7 @@ fn block<const R: usize, const C: usize>(rows: [&[f32]; R], vectors: [&[f32]; C]
     for r in 0..R {
         for c in 0..C {
             let rest = rows_in[r].1.iter().zip(vectors_in[c].1).map(|(x, y)| x * y);
-            sums[r][c] = lanes[r][c].iter().sum::<f32>() + rest.sum::<f32>();
+            sums[r][c] = lanes[r][c].store().iter().sum::<f32>() + rest.sum::<f32>();
         }
     }
     sums
@@ -160,6 +226,48 @@ fn add_of(rows: &[f32], coefficients: &[f32], dim: usize, sums: &mut [f32]) {
         for (sum, f) in sums.chunks_exact_mut(dim).zip(now) {
             for (sum, x) in sum.iter_mut().zip(row) {
                 *sum += f * x;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn numbers(n: usize, step: usize) -> Vec<f32> {
+        (0..n).map(|at| (at * step % 23) as f32 / 7.0 - 1.5).collect()
+    }
+
+    #[test]
+    fn products_and_sums_are_right_for_every_shape_and_the_same_on_every_processor() {
+        for (n, k, dim) in [(1, 1, 1), (3, 2, 7), (33, 5, 8), (8, 4, 19), (130, 9, 40), (0, 3, 4), (4, 0, 4)]
+        {
+            let (rows, vectors) = (numbers(n * dim, 5), numbers(k * dim, 3));
+            let mut out = vec![0.0; n * k];
+            products(&rows, &vectors, dim, &mut out);
+            let mut plain = out.clone();
+            if n * k > 0 {
+                products_of::<Plain>(&rows, &vectors, dim, &mut plain);
+            }
+            assert_eq!(out, plain);
+            let coefficients = numbers(n * k, 11);
+            let mut sums = vec![1.0; k * dim];
+            add_multiples(&rows, &coefficients, dim, &mut sums);
+            for c in 0..k {
+                for i in 0..n {
+                    let exact: f64 = (0..dim)
+                        .map(|j| f64::from(rows[i * dim + j]) * f64::from(vectors[c * dim + j]))
+                        .sum();
+                    // Single precision, a few dozen terms of at most 4.
+                    assert!((f64::from(out[i * k + c]) - exact).abs() < 1e-4, "{n} {k} {dim}");
+                }
+                for j in 0..dim {
+                    let exact: f64 = (0..n)
+                        .map(|i| f64::from(rows[i * dim + j]) * f64::from(coefficients[i * k + c]))
+                        .sum();
+                    assert!((sums[c * dim + j] - 1.0 - exact).abs() < 1e-3, "{n} {k} {dim}");
+                }
             }
         }
     }

@@ -9,8 +9,12 @@ use crate::error::{Error, Result};
 const MEMORY: usize = 12;
 /// The share of the promised descent that must come true.
 const ARMIJO: f64 = 1e-4;
-/// Halvings after which nothing is to be gained in the precision there is.
-const MAX_SHORTER: usize = 25;
+/// Shorter and shorter steps after which nothing is to be gained in the precision there is.
+const MAX_SHORTER: usize = 8;
+/// Share of the value that rounding makes up; rows are multiplied in single precision.
+const NOISE: f64 = 1e-7;
+/// Steps in turn that lower the value by less than rounding does, after which it is done.
+const MAX_IDLE: usize = 3;
 
 /// When to stop.
 #[derive(Clone, Copy, Debug)]
@@ -39,11 +43,12 @@ pub(super) fn minimise(
     let mut slope = vec![0.0; at.len()];
     let mut value = function(at, &mut slope);
     let mut steps: std::collections::VecDeque<Step> = std::collections::VecDeque::new();
+    let mut n_idle = 0;
     for _ in 0..limits.max_iterations {
         if is_stopped() {
             return Err(Error::Cancelled);
         }
-        if dot(&slope, &slope).sqrt() <= limits.slope {
+        if dot(&slope, &slope).sqrt() <= limits.slope || n_idle == MAX_IDLE {
             break;
         }
         let direction = direction(&slope, &steps);
@@ -53,7 +58,7 @@ pub(super) fn minimise(
             let next: Vec<f64> = at.iter().zip(&direction).map(|(x, d)| x + length * d).collect();
             let mut next_slope = vec![0.0; at.len()];
             let next_value = function(&next, &mut next_slope);
-            if next_value <= value + ARMIJO * length * promised {
+            if next_value <= value + ARMIJO * length * promised + NOISE * value.abs() {
                 found = Some((next, next_slope, next_value));
                 break;
             }
@@ -63,6 +68,7 @@ pub(super) fn minimise(
             length = if lowest.is_finite() { lowest.clamp(0.1 * length, 0.5 * length) } else { 0.1 * length };
         }
         let Some((next, next_slope, next_value)) = found else { break };
+        n_idle = if value - next_value < NOISE * value.abs() { n_idle + 1 } else { 0 };
         let moved: Vec<f64> = next.iter().zip(&*at).map(|(a, b)| a - b).collect();
         let turned: Vec<f64> = next_slope.iter().zip(&slope).map(|(a, b)| a - b).collect();
         let along = dot(&moved, &turned);

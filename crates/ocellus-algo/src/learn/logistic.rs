@@ -4,6 +4,9 @@
 //! is that of the softmax. Where several concepts are possible for a row, their probabilities are added (Cour, Sapp and
 //! Taskar, "Learning from partial labels", JMLR 12, 2011). One look at the loss costs rows x numbers x concepts, twice.
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::Range;
 
 use super::calibrate::softplus64;
@@ -15,6 +18,8 @@ use crate::error::Result;
 
 /// Rows whose scores are held at a time; they stay in the cache between both products.
 const TILE: usize = 128;
+/// Less than this does not pull at all: smaller numbers become subnormal, which processors are slow with.
+const LEAST_PULL: f64 = 1e-20;
 /// Holds the offset of an exclusive concept that no row has; too little to be seen in any other.
 const OFFSET_PENALTY: f64 = 1e-6;
 
@@ -134,7 +139,7 @@ impl<'a> Logistic<'a> {
             let (truth, odds, weight) = (*label == Label::Positive, f64::from(*score), f64::from(*weight));
             loss += weight * softplus64(if truth { -odds } else { odds });
             let p = 1.0 / (1.0 + (-odds).exp());
-            *score = (weight * (p - f64::from(u8::from(truth)))) as f32;
+            *score = pull(weight * (p - f64::from(u8::from(truth))));
         }
         loss
     }
@@ -156,8 +161,12 @@ impl<'a> Logistic<'a> {
         possible = possible.max(f64::from(f32::MIN_POSITIVE));
         for (score, label) in scores.iter_mut().zip(self.set.labels_of(row)) {
             let own = if *label == Label::Positive { f64::from(*score) / possible } else { 0.0 };
-            *score = (weight * (f64::from(*score) / all - own)) as f32;
+            *score = pull(weight * (f64::from(*score) / all - own));
         }
         weight * (all.ln() - possible.ln())
     }
+}
+
+fn pull(exact: f64) -> f32 {
+    if exact.abs() < LEAST_PULL { 0.0 } else { exact as f32 }
 }

@@ -43,7 +43,8 @@ impl Set {
         let background = if spec.closed { Rows::none(rows.dim) } else { background };
         let (center, scale) = standard(rows, background);
         let sorted = order.iter().map(|row| rows.row(*row)).chain(background.iter());
-        let values = sorted.flat_map(|row| row.iter().zip(&center).map(|(x, c)| (x - c) * scale)).collect();
+        let mut values = Vec::with_capacity((rows.n() + background.n()) * rows.dim);
+        sorted.for_each(|row| values.extend(row.iter().zip(&center).map(|(x, c)| (x - c) * scale)));
         let has_none = |row: &[Label]| row.iter().all(|label| *label == Label::Negative);
         let has_rest = spec.exclusive
             && !spec.closed
@@ -210,7 +211,7 @@ fn seen(labels: Labels) -> Vec<Seen> {
 }
 
 /// The mean row, and the factor that makes the mean squared length of the rest 1.
-fn standard(rows: Rows, background: Rows) -> (Vec<f32>, f32) {
+pub(super) fn standard(rows: Rows, background: Rows) -> (Vec<f32>, f32) {
     let n = (rows.n() + background.n()).max(1) as f64;
     let mut sums = vec![0.0f64; rows.dim];
     for row in rows.iter().chain(background.iter()) {
