@@ -47,6 +47,13 @@ const MIGRATIONS: &[Migration] = &[
         sql: include_str!("../migrations/0013_export_chunks.sql"),
     },
     Migration { version: 14, name: "model blobs", sql: include_str!("../migrations/0014_model_blobs.sql") },
+    Migration {
+        version: 15,
+        name: "resource blobs",
+        sql: include_str!("../migrations/0015_resource_blobs.sql"),
+    },
+    Migration { version: 16, name: "kept counts", sql: include_str!("../migrations/0016_kept_counts.sql") },
+    Migration { version: 17, name: "input kinds", sql: include_str!("../migrations/0017_input_kinds.sql") },
 ];
 
 /// Applies the migrations that the database lacks, all in one transaction.
@@ -80,6 +87,10 @@ fn apply(tx: &Tx<'_>, migrations: &[Migration]) -> Result<()> {
             }
             None => {
                 tx.batch(&migration.sql.replace("{{blob}}", tx.dialect().blob))?;
+                if migration.sql.contains("CREATE TABLE annotation_concepts") {
+                    // What annotations speak of stands in documents, which SQL cannot read alike on both databases.
+                    tx.index_all_annotations()?;
+                }
                 let row = vec![migration.version.into(), migration.name.into(), checksum.into()];
                 tx.insert("schema_migrations", "version, name, checksum", row)?;
                 tracing::debug!(version = migration.version, name = migration.name, "schema migrated");

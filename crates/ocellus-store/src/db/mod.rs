@@ -6,7 +6,7 @@ mod row;
 mod sqlite;
 pub(crate) mod statistics;
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 pub(crate) use postgres::Postgres;
 #[cfg(any(test, feature = "testing"))]
@@ -15,6 +15,7 @@ pub(crate) use row::{BadColumn, Row, Val};
 pub(crate) use sqlite::Sqlite;
 
 use crate::error::{Error, Result};
+use crate::tables::kept_counts::Changes;
 
 /// What a statement failed with, and whether the whole transaction should be run again.
 pub(crate) struct Failure {
@@ -48,6 +49,8 @@ pub(crate) struct Dialect {
     pub(crate) blob: &'static str,
     /// What lets several claimers take different rows of a queue at once.
     pub(crate) skip_locked: &'static str,
+    /// How many rows a count is spread over, so that transactions at once seldom change the same one.
+    pub(crate) n_shards: u64,
 }
 
 /// An open transaction. It commits when the closure that received it returns `Ok`, and leaves nothing
@@ -55,11 +58,20 @@ pub(crate) struct Dialect {
 pub struct Tx<'c> {
     conn: &'c dyn Connection,
     again: Cell<bool>,
+    /// What the end of the transaction writes into the counts.
+    pub(crate) changes: RefCell<Changes>,
 }
 
 impl<'c> Tx<'c> {
     pub(crate) fn new(conn: &'c dyn Connection) -> Self {
-        Tx { conn, again: Cell::new(false) }
+        Tx { conn, again: Cell::new(false), changes: RefCell::default() }
+    }
+
+    /// Runs what is to happen in the transaction, and then what follows from it for the counts.
+    fn run<T, E: From<Error>>(&mut self, f: impl FnOnce(&mut Self) -> Result<T, E>) -> Result<T, E> {
+        let done = f(self)?;
+        self.settle()?;
+        Ok(done)
     }
 
     /// Whether a statement failed in a way that running the transaction again may mend. The closure's

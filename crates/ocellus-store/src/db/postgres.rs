@@ -198,7 +198,7 @@ impl Session {
             return if lost { None } else { Some(Err(failure.error.into())) };
         }
         let mut tx = Tx::new(&self);
-        let result = f(&mut tx);
+        let result = tx.run(f);
         let mut again = tx.again();
         let end = if result.is_ok() && !again { "COMMIT" } else { "ROLLBACK" };
         let mut ended = self.batch(end);
@@ -257,7 +257,7 @@ impl Connection for Session {
     }
 
     fn dialect(&self) -> Dialect {
-        Dialect { blob: "BYTEA", skip_locked: "FOR UPDATE SKIP LOCKED" }
+        Dialect { blob: "BYTEA", skip_locked: "FOR UPDATE SKIP LOCKED", n_shards: 8 }
     }
 }
 

@@ -189,7 +189,7 @@ where
     }
 
     fn run(&mut self, conn: &rusqlite::Connection) -> bool {
-        let run = || (self.f)(&mut Tx::new(conn));
+        let run = || Tx::new(conn).run(&self.f);
         // The transaction is rolled back after a panic, so nothing half-done can be seen.
         let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(run));
         let keep = matches!(outcome, Ok(Ok(_)));
@@ -357,7 +357,7 @@ impl Connection for rusqlite::Connection {
     }
 
     fn dialect(&self) -> Dialect {
-        Dialect { blob: "BLOB", skip_locked: "" }
+        Dialect { blob: "BLOB", skip_locked: "", n_shards: 1 }
     }
 }
 

@@ -15,11 +15,12 @@ const N_ROWS: u64 = 1_000_000;
 /// Columns that name an owner: one app or account has a tenth of all rows.
 const OWNERS: [&str; 3] = ["app_uid", "owner_uid", "account_id"];
 /// Columns with a handful of values.
-const FLAGS: [&str; 9] = [
+const FLAGS: [&str; 10] = [
     "deleted",
     "kind",
     "language",
     "model_version_id",
+    "positive",
     "predicate",
     "space",
     "state",

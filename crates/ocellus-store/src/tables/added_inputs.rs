@@ -37,6 +37,10 @@ impl Tx<'_> {
         (failure_code, failure): (&str, &str),
         now_us: i64,
     ) -> Result<u64> {
+        let sql = "SELECT id FROM inputs WHERE app_uid = ?1 AND add_job_id = ?2 AND state = ?3";
+        let params = [app_uid.into(), add_job_id.into(), state.into()];
+        let ids = self.select("inputs", sql, &params, |row| row.text())?;
+        self.touch_inputs(app_uid, &ids)?;
         let sql = "UPDATE inputs SET state = ?4, failure_code = ?5, failure = ?6, modified_at_us = ?7 \
                    WHERE app_uid = ?1 AND add_job_id = ?2 AND state = ?3";
         let params = [

@@ -68,6 +68,19 @@ impl Tx<'_> {
         self.select("annotations", &sql, &params, |row| row.text())
     }
 
+    /// Like [`Tx::inputs_with_annotation`] for up to `limit` annotations, in no order.
+    pub fn some_inputs_with_annotation(
+        &self,
+        app_uid: &str,
+        test: &AnnotationTest,
+        limit: i64,
+    ) -> Result<Vec<String>> {
+        let mut params: Vec<Val<'_>> = vec![app_uid.into(), limit.into()];
+        let tests = test.sql(&mut params);
+        let sql = format!("SELECT input_id FROM annotations WHERE app_uid = ?1{tests} LIMIT ?2");
+        self.select("annotations", &sql, &params, |row| row.text())
+    }
+
     /// Up to `limit` annotations that pass and have a greater id than `after_id`, by id.
     pub fn annotations_passing(
         &self,

@@ -190,7 +190,8 @@ pub(super) fn one_of<'a>(column: &str, list: &'a [String], params: &mut Vec<Val<
 impl Tx<'_> {
     /// Adds an annotation; `Conflict` when the app has one with this id.
     pub fn insert_annotation(&self, annotation: &Annotation) -> Result<()> {
-        self.insert("annotations", COLUMNS, to_row(annotation))
+        self.insert("annotations", COLUMNS, to_row(annotation))?;
+        self.index_annotation(annotation, true)
     }
 
     /// An annotation by id.
@@ -286,7 +287,11 @@ impl Tx<'_> {
             annotation.frame_ms.into(),
             Val::flag(annotation.whole),
         ];
-        Ok(self.exec(sql, &params)? > 0)
+        if self.exec(sql, &params)? == 0 {
+            return Ok(false);
+        }
+        self.index_annotation(annotation, false)?;
+        Ok(true)
     }
 
     /// Removes annotations with their labels and the vectors of the parts they mark; returns how many annotations went.
@@ -296,8 +301,14 @@ impl Tx<'_> {
         for (list, vals) in id_chunks(ids, 2) {
             let mut params = vec![app_uid.into()];
             params.extend(vals);
-            let labels = format!("DELETE FROM labels WHERE app_uid = ?1 AND annotation_id IN ({list})");
-            self.exec(&labels, &params)?;
+            let labels =
+                format!("SELECT input_id FROM labels WHERE app_uid = ?1 AND annotation_id IN ({list})");
+            let labelled = self.select("labels", &labels, &params, Row::text)?;
+            self.touch_inputs(app_uid, &labelled)?;
+            for table in ["labels", "annotation_concepts"] {
+                let sql = format!("DELETE FROM {table} WHERE app_uid = ?1 AND annotation_id IN ({list})");
+                self.exec(&sql, &params)?;
+            }
             let annotations = format!("DELETE FROM annotations WHERE app_uid = ?1 AND id IN ({list})");
             n_deleted += self.exec(&annotations, &params)?;
         }

@@ -42,6 +42,7 @@ const ROWS_OF_AN_APP: &[(&str, &str)] = &[
     ("vectors", "space, input_id"),
     ("predictions", "input_id, model_version_id, concept_id"),
     ("labels", "input_id, annotation_id, concept_id"),
+    ("annotation_concepts", "annotation_id, concept_id"),
     ("annotations", "id"),
     ("annotation_regions", "annotation_id, region_id"),
     ("annotation_tracks", "id"),
@@ -65,6 +66,7 @@ const ROWS_OF_AN_APP: &[(&str, &str)] = &[
     ("runner_items", "id"),
     ("stat_values", "at_us, id"),
     ("view_counts", "view_type, object_id, day"),
+    ("kept_counts", "kind, id, state, place, shard"),
     ("counters", "name"),
     ("access_keys", "id"),
 ];

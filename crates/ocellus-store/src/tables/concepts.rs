@@ -130,26 +130,6 @@ impl Tx<'_> {
         self.select("concepts", &sql, &params, from_row)
     }
 
-    /// How many inputs these concepts were put on, by state and by yes or no.
-    pub fn concept_counts<S: AsRef<str>>(&self, app_uid: &str, ids: &[S]) -> Result<Vec<ConceptCount>> {
-        let mut counts = Vec::new();
-        for (list, vals) in id_chunks(ids, 2) {
-            let sql = format!(
-                "SELECT labels.concept_id, inputs.state, CAST(CASE WHEN labels.value >= 0.5 THEN 1 ELSE 0 END AS BIGINT) AS positive, \
-                 COUNT(DISTINCT labels.input_id) FROM labels \
-                 JOIN inputs ON inputs.app_uid = labels.app_uid AND inputs.id = labels.input_id \
-                 WHERE labels.app_uid = ?1 AND labels.concept_id IN ({list}) GROUP BY 1, 2, 3"
-            );
-            let mut params = vec![app_uid.into()];
-            params.extend(vals);
-            counts.extend(self.select("labels", &sql, &params, |row| {
-                let (concept_id, state, positive) = (row.text()?, row.int()?, row.int()? == 1);
-                Ok(ConceptCount { concept_id, state, positive, n: row.int()? })
-            })?);
-        }
-        Ok(counts)
-    }
-
     /// How many concepts the app has.
     pub fn count_concepts(&self, app_uid: &str) -> Result<i64> {
         let sql = "SELECT COUNT(*) FROM concepts WHERE app_uid = ?1";
@@ -176,6 +156,9 @@ impl Tx<'_> {
     /// Removes concepts and what was said with them; returns how many concepts went.
     pub fn delete_concepts<S: AsRef<str>>(&self, app_uid: &str, ids: &[S]) -> Result<u64> {
         let mut n_deleted = 0;
+        for id in ids {
+            self.forget_counts_of_concept(app_uid, id.as_ref())?;
+        }
         for (list, vals) in id_chunks(ids, 2) {
             let mut params = vec![app_uid.into()];
             params.extend(vals);

@@ -25,11 +25,7 @@ pub struct CopiedInputs {
     pub n_annotations: u64,
 }
 
-/// What models have found in inputs: tables with their columns but the app.
-const FINDINGS: [(&str, &str); 2] = [
-    ("predictions", "input_id, model_version_id, concept_id, value"),
-    ("video_frames", "input_id, model_version_id, idx, time_ms, doc"),
-];
+const FRAME: &str = "input_id, model_version_id, idx, time_ms, doc";
 /// An annotation but its app, and the task that it was made in, which is not copied.
 const ANNOTATION: &str = "id, input_id, account_id, model_version_id, workflow_version_id, status, whole, track_id, \
                           frame, frame_ms, doc, key_id, modified_by, created_at_us, modified_at_us";
@@ -61,13 +57,15 @@ impl Tx<'_> {
             }
         }
         let ids: Vec<&str> = done.copied.iter().map(|(id, _)| id.as_str()).collect();
-        for (table, columns) in FINDINGS {
-            self.copy_rows((from, to), table, columns, &ids)?;
-        }
+        self.copy_predictions((from, to), &ids)?;
+        self.copy_rows((from, to), "video_frames", FRAME, &ids)?;
         self.copy_vectors((from, to), &ids)?;
         if with_annotations {
             self.copy_rows((from, to), "annotation_tracks", TRACK, &ids)?;
             done.n_annotations = self.copy_rows((from, to), "annotations", ANNOTATION, &ids)?;
+            for annotation in self.annotations_of_inputs(to, &ids)? {
+                self.index_annotation(&annotation, true)?;
+            }
             self.copy_rows((from, to), "annotation_regions", REGION, &ids)?;
             let regions = self.regions_of_inputs(to, &ids)?;
             let keys: Vec<String> = regions.iter().map(AnnotationRegion::key).collect();
@@ -106,6 +104,22 @@ impl Tx<'_> {
             n_copied += self.exec(&sql, &params)?;
         }
         Ok(n_copied)
+    }
+
+    /// Like [`Tx::copy_rows`]; a prediction holds the number of its input, which is another in the other app.
+    fn copy_predictions(&self, (from, to): (&str, &str), ids: &[&str]) -> Result<()> {
+        for (list, vals) in id_chunks(ids, 3) {
+            let sql = format!(
+                "INSERT INTO predictions (app_uid, input_id, model_version_id, concept_id, value, input_seq) \
+                 SELECT ?2, p.input_id, p.model_version_id, p.concept_id, p.value, i.seq FROM predictions p \
+                 JOIN inputs i ON i.app_uid = ?2 AND i.id = p.input_id \
+                 WHERE p.app_uid = ?1 AND p.input_id IN ({list}) ON CONFLICT DO NOTHING"
+            );
+            let mut params: Vec<Val<'_>> = vec![from.into(), to.into()];
+            params.extend(vals);
+            self.exec(&sql, &params)?;
+        }
+        Ok(())
     }
 
     /// Copies up to `limit` models that were made after `after_seq`, with all their versions: the number of the last

@@ -1,9 +1,9 @@
 //! Table `dataset_inputs`: which inputs are in which dataset of an app.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use crate::Result;
-use crate::db::{BadColumn, Row, Tx};
+use crate::db::{BadColumn, Row, Tx, Val};
 use crate::page::id_chunks;
 
 /// An input in a dataset.
@@ -47,8 +47,9 @@ impl Tx<'_> {
     pub fn put_dataset_inputs(&self, rows: &[DatasetInput]) -> Result<u64> {
         let Some(app_uid) = rows.first().map(|row| row.app_uid.as_str()) else { return Ok(0) };
         let first = self.take_numbers(app_uid, "dataset_inputs", rows.len() as i64)?;
-        let rows = rows.iter().zip(first..).map(|(row, seq)| {
-            vec![
+        let mut by_dataset: BTreeMap<&str, Vec<Vec<Val<'_>>>> = BTreeMap::new();
+        for (row, seq) in rows.iter().zip(first..) {
+            by_dataset.entry(&row.dataset_uid).or_default().push(vec![
                 (&row.app_uid).into(),
                 (&row.dataset_uid).into(),
                 (&row.input_id).into(),
@@ -57,10 +58,16 @@ impl Tx<'_> {
                 (&row.account_id).into(),
                 (&row.key_id).into(),
                 row.created_at_us.into(),
-            ]
-        });
+            ]);
+        }
         let tail = "ON CONFLICT (app_uid, dataset_uid, input_id) DO NOTHING";
-        self.insert_many("dataset_inputs", COLUMNS, tail, rows.collect())
+        let mut n_added = 0;
+        for (dataset_uid, rows) in by_dataset {
+            let n = self.insert_many("dataset_inputs", COLUMNS, tail, rows)?;
+            self.add_to_dataset_count(app_uid, dataset_uid, n as i64);
+            n_added += n;
+        }
+        Ok(n_added)
     }
 
     /// A dataset's inputs in the order of adding, after a place (0 for the start).
@@ -126,11 +133,16 @@ impl Tx<'_> {
         self.select("dataset_inputs", sql, &[app_uid.into(), dataset_uid.into()], |row| row.text())
     }
 
-    /// How many inputs a dataset has.
-    pub fn count_dataset_inputs(&self, app_uid: &str, dataset_uid: &str) -> Result<i64> {
-        let sql = "SELECT COUNT(*) FROM dataset_inputs WHERE app_uid = ?1 AND dataset_uid = ?2";
-        let params = [app_uid.into(), dataset_uid.into()];
-        Ok(self.select_one("dataset_inputs", sql, &params, |row| row.int())?.unwrap_or(0))
+    /// To be called before inputs go: notes that their datasets have fewer.
+    pub(crate) fn count_datasets_without(&self, list: &str, params: &[Val<'_>]) -> Result<()> {
+        let sql = format!(
+            "SELECT app_uid, dataset_uid FROM dataset_inputs WHERE app_uid = ?1 AND input_id IN ({list})"
+        );
+        let left = self.select("dataset_inputs", &sql, params, |row| Ok((row.text()?, row.text()?)))?;
+        for (app_uid, dataset_uid) in left {
+            self.add_to_dataset_count(&app_uid, &dataset_uid, -1);
+        }
+        Ok(())
     }
 
     /// Takes inputs out of a dataset; returns how many.
@@ -149,6 +161,7 @@ impl Tx<'_> {
             params.extend(vals);
             n_deleted += self.exec(&sql, &params)?;
         }
+        self.add_to_dataset_count(app_uid, dataset_uid, -(n_deleted as i64));
         Ok(n_deleted)
     }
 
@@ -156,6 +169,8 @@ impl Tx<'_> {
     pub fn purge_dataset_inputs(&self, app_uid: &str, dataset_uid: &str, limit: i64) -> Result<u64> {
         let sql = "DELETE FROM dataset_inputs WHERE app_uid = ?1 AND dataset_uid = ?2 AND input_id IN \
                    (SELECT input_id FROM dataset_inputs WHERE app_uid = ?1 AND dataset_uid = ?2 LIMIT ?3)";
-        self.exec(sql, &[app_uid.into(), dataset_uid.into(), limit.into()])
+        let n_deleted = self.exec(sql, &[app_uid.into(), dataset_uid.into(), limit.into()])?;
+        self.forget_counts_of_dataset(app_uid, dataset_uid)?;
+        Ok(n_deleted)
     }
 }

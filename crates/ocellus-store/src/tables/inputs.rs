@@ -1,11 +1,12 @@
 //! Table `inputs`: the images, videos and texts of an app, with the state of their processing.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use sha2::{Digest, Sha256};
 
 use crate::db::{BadColumn, Row, Tx, Val};
 use crate::page::id_chunks;
+use crate::tables::kept_counts::PageStart;
 use crate::{Error, JsonMap, Result};
 
 /// An input of an app.
@@ -140,6 +141,7 @@ impl Tx<'_> {
         if self.input_exists(&input.app_uid, &input.id)? {
             return Err(Error::Conflict("inputs".to_owned()));
         }
+        self.touch_new_input(&input.app_uid, &input.id);
         let seq = self.take_numbers(&input.app_uid, "inputs", 1)?;
         self.insert("inputs", &format!("{COLUMNS}, url_key"), to_row(input, seq))?;
         Ok(seq)
@@ -149,6 +151,19 @@ impl Tx<'_> {
         let sql = "SELECT seq FROM inputs WHERE app_uid = ?1 AND id = ?2";
         let seq = self.select_one("inputs", sql, &[app_uid.into(), id.into()], |row| row.int())?;
         Ok(seq.is_some())
+    }
+
+    /// The number of an input; 0 if there is none.
+    pub(crate) fn input_seq(&self, app_uid: &str, id: &str) -> Result<i64> {
+        let sql = "SELECT seq FROM inputs WHERE app_uid = ?1 AND id = ?2";
+        Ok(self.select_one("inputs", sql, &[app_uid.into(), id.into()], |row| row.int())?.unwrap_or(0))
+    }
+
+    /// To be called before an input gets a state, which may be the one it has.
+    fn touch_if_not_in(&self, app_uid: &str, id: &str, state: i64) -> Result<()> {
+        let sql = "SELECT state FROM inputs WHERE app_uid = ?1 AND id = ?2";
+        let now = self.select_one("inputs", sql, &[app_uid.into(), id.into()], |row| row.int())?;
+        if now.is_some_and(|now| now != state) { self.touch_inputs(app_uid, &[id]) } else { Ok(()) }
     }
 
     /// An input by id.
@@ -172,9 +187,13 @@ impl Tx<'_> {
 
     /// One page of the app's inputs in the order of creation.
     pub fn inputs_page(&self, app_uid: &str, query: &InputQuery) -> Result<Vec<Input>> {
-        let mut params: Vec<Val<'_>> = vec![app_uid.into(), query.limit.into(), query.offset.into()];
+        let start = match query.after_seq {
+            Some(_) => PageStart { after_seq: query.after_seq, offset: query.offset },
+            None => self.page_start(app_uid, &query.states, query.newest_first, query.offset)?,
+        };
+        let mut params: Vec<Val<'_>> = vec![app_uid.into(), query.limit.into(), start.offset.into()];
         let mut tests = String::new();
-        if let Some(after) = query.after_seq {
+        if let Some(after) = start.after_seq {
             params.push(after.into());
             let than = if query.newest_first { "<" } else { ">" };
             tests.push_str(&format!(" AND seq {than} ?{}", params.len()));
@@ -219,15 +238,9 @@ impl Tx<'_> {
         self.select("inputs", &sql, &[app_uid.into(), hash.into()], from_row)
     }
 
-    /// How many inputs the app has, by state.
-    pub fn count_inputs(&self, app_uid: &str) -> Result<BTreeMap<i64, i64>> {
-        let sql = "SELECT state, COUNT(*) FROM inputs WHERE app_uid = ?1 GROUP BY state";
-        let counts = self.select("inputs", sql, &[app_uid.into()], |row| Ok((row.int()?, row.int()?)))?;
-        Ok(counts.into_iter().collect())
-    }
-
     /// Writes the whole input except its id, `seq` and creation time; false when there is none.
     pub fn update_input(&self, input: &Input) -> Result<bool> {
+        self.touch_if_not_in(&input.app_uid, &input.id, input.state)?;
         let sql = "UPDATE inputs SET state = ?3, failure_code = ?4, failure = ?5, kind = ?6, \
                    source_url = ?7, blob = ?8, thumb = ?9, content_hash = ?10, phash = ?11, \
                    width = ?12, height = ?13, mime = ?14, lat = ?15, lon = ?16, metadata = ?17, \
@@ -250,6 +263,7 @@ impl Tx<'_> {
         (failure_code, failure): (&str, &str),
         now_us: i64,
     ) -> Result<bool> {
+        self.touch_if_not_in(app_uid, id, state)?;
         let sql = "UPDATE inputs SET state = ?3, failure_code = ?4, failure = ?5, modified_at_us = ?6 \
                    WHERE app_uid = ?1 AND id = ?2";
         let params =
@@ -260,12 +274,15 @@ impl Tx<'_> {
     /// Removes inputs with their labels, annotations, tracks, tasks' work and predictions, and leaves tombstones for their
     /// vectors; returns how many inputs went.
     pub fn delete_inputs<S: AsRef<str>>(&self, app_uid: &str, ids: &[S]) -> Result<u64> {
+        self.touch_inputs(app_uid, ids)?;
         self.delete_vectors_of(app_uid, ids)?;
         self.delete_annotation_regions(&self.regions_of_inputs(app_uid, ids)?)?;
         let mut n_deleted = 0;
         for (list, vals) in id_chunks(ids, 2) {
             let mut params = vec![app_uid.into()];
             params.extend(vals);
+            self.unindex_annotations_of_inputs(&list, &params)?;
+            self.count_datasets_without(&list, &params)?;
             for table in [
                 "labels",
                 "annotations",
@@ -287,9 +304,11 @@ impl Tx<'_> {
 
     /// Like [`Tx::delete_inputs`] for all inputs of the app.
     pub fn delete_all_inputs(&self, app_uid: &str) -> Result<u64> {
+        self.forget_counts(app_uid, None)?;
         self.delete_all_vectors(app_uid)?;
         for table in [
             "labels",
+            "annotation_concepts",
             "annotations",
             "annotation_regions",
             "annotation_tracks",

@@ -1,6 +1,6 @@
 //! Table `labels`: the concepts that people have put on inputs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::Result;
 use crate::db::{BadColumn, Row, Tx, Val};
@@ -70,6 +70,10 @@ impl Tx<'_> {
                 None => unique.push(label),
             }
         }
+        let input_ids: BTreeSet<&str> = unique.iter().map(|label| label.input_id.as_str()).collect();
+        let input_ids: Vec<&str> = input_ids.into_iter().collect();
+        self.touch_inputs(app_uid, &input_ids)?;
+        let seqs = self.input_seqs(app_uid, &input_ids)?;
         let first = self.take_numbers(app_uid, "labels", unique.len() as i64)?;
         let rows = unique.into_iter().zip(first..).map(|(label, seq)| {
             vec![
@@ -82,12 +86,15 @@ impl Tx<'_> {
                 label.created_at_us.into(),
                 seq.into(),
                 Val::flag(region),
+                Val::flag(label.value >= POSITIVE_FROM),
+                seqs.get(&label.input_id).copied().unwrap_or(0).into(),
             ]
         });
         let tail = "ON CONFLICT (app_uid, input_id, annotation_id, concept_id) \
                     DO UPDATE SET value = excluded.value, account_id = excluded.account_id, \
-                    region = excluded.region";
-        self.insert_many("labels", &format!("{COLUMNS}, seq, region"), tail, rows.collect())?;
+                    region = excluded.region, positive = excluded.positive";
+        let columns = format!("{COLUMNS}, seq, region, positive, input_seq");
+        self.insert_many("labels", &columns, tail, rows.collect())?;
         Ok(())
     }
 
@@ -132,10 +139,12 @@ impl Tx<'_> {
         annotation_id: &str,
         except: &[S],
     ) -> Result<u64> {
-        let sql = "SELECT concept_id FROM labels WHERE app_uid = ?1 AND annotation_id = ?2";
-        let found = self.select("labels", sql, &[app_uid.into(), annotation_id.into()], |row| row.text())?;
-        let gone: Vec<String> =
-            found.into_iter().filter(|id| !except.iter().any(|kept| kept.as_ref() == id)).collect();
+        let sql = "SELECT concept_id, input_id FROM labels WHERE app_uid = ?1 AND annotation_id = ?2";
+        let pair = |row: &mut Row| Ok((row.text()?, row.text()?));
+        let mut found = self.select("labels", sql, &[app_uid.into(), annotation_id.into()], pair)?;
+        found.retain(|(id, _)| !except.iter().any(|kept| kept.as_ref() == id));
+        let (gone, input_ids): (Vec<String>, Vec<String>) = found.into_iter().unzip();
+        self.touch_inputs(app_uid, &input_ids)?;
         let mut n_deleted = 0;
         for (list, vals) in id_chunks(&gone, 3) {
             let sql = format!(
@@ -156,6 +165,7 @@ impl Tx<'_> {
         input_id: &str,
         concept_ids: Option<&[S]>,
     ) -> Result<u64> {
+        self.touch_inputs(app_uid, &[input_id])?;
         let Some(concept_ids) = concept_ids else {
             let sql = "DELETE FROM labels WHERE app_uid = ?1 AND input_id = ?2";
             return self.exec(sql, &[app_uid.into(), input_id.into()]);
@@ -182,14 +192,13 @@ impl Tx<'_> {
         concept_ids: &[S],
         positive: bool,
     ) -> Result<Vec<String>> {
-        let than = if positive { ">=" } else { "<" };
-        let mut ids = std::collections::BTreeSet::new();
+        let mut ids = BTreeSet::new();
         for (list, vals) in id_chunks(concept_ids, 3) {
             let sql = format!(
                 "SELECT DISTINCT input_id FROM labels \
-                 WHERE app_uid = ?1 AND concept_id IN ({list}) AND value {than} ?2"
+                 WHERE app_uid = ?1 AND concept_id IN ({list}) AND positive = ?2"
             );
-            let mut params = vec![app_uid.into(), Val::Real(POSITIVE_FROM)];
+            let mut params = vec![app_uid.into(), Val::flag(positive)];
             params.extend(vals);
             ids.extend(self.select("labels", &sql, &params, |row| row.text())?);
         }

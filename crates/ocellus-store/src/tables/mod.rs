@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod added_inputs;
+pub mod annotation_concepts;
 pub mod annotation_conditions;
 pub mod annotation_regions;
 pub mod annotation_tracks;
@@ -20,16 +21,20 @@ pub mod dataset_inputs;
 pub mod dataset_items;
 pub mod email_codes;
 pub mod input_conditions;
+pub mod input_texts;
 pub mod inputs;
 pub mod job_errors;
 pub mod job_parts;
 pub mod jobs;
+pub(crate) mod kept_counts;
 pub mod keys;
+pub mod label_conditions;
 pub mod labels;
 pub mod meta;
 pub mod model_blobs;
 pub mod model_versions;
 pub mod models;
+pub mod prediction_conditions;
 pub mod predictions;
 pub mod renditions;
 pub mod resources;

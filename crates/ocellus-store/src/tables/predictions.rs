@@ -45,6 +45,7 @@ impl Tx<'_> {
     ) -> Result<()> {
         let sql = "DELETE FROM predictions WHERE app_uid = ?1 AND input_id = ?2 AND model_version_id = ?3";
         self.exec(sql, &[app_uid.into(), input_id.into(), model_version_id.into()])?;
+        let seq = self.input_seq(app_uid, input_id)?;
         let rows = values.iter().map(|(concept_id, value)| {
             vec![
                 app_uid.into(),
@@ -52,9 +53,11 @@ impl Tx<'_> {
                 model_version_id.into(),
                 concept_id.into(),
                 Val::Real(*value),
+                seq.into(),
             ]
         });
-        self.insert_many("predictions", COLUMNS, "ON CONFLICT DO NOTHING", rows.collect())?;
+        let columns = format!("{COLUMNS}, input_seq");
+        self.insert_many("predictions", &columns, "ON CONFLICT DO NOTHING", rows.collect())?;
         Ok(())
     }
 

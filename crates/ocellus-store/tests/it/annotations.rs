@@ -273,3 +273,45 @@ async fn tests_on_columns_hold_together() {
         checks.await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn annotations_lead_from_concepts_to_inputs_wherever_they_stand() {
+    for db in TestStore::all().await {
+        let checks = db.store.write(|tx| {
+            for id in ["1", "2", "3"] {
+                tx.insert_input(&crate::input("a", id))?;
+            }
+            let speaking = |id: &str, input_id: &str, concepts: &str| ocellus_store::Annotation {
+                app_uid: "a".to_owned(),
+                id: id.to_owned(),
+                input_id: input_id.to_owned(),
+                status: "denied".to_owned(),
+                doc: crate::json(&format!(r#"{{"data":{{"concepts":[{concepts}]}}}}"#)),
+                ..ocellus_store::Annotation::default()
+            };
+            let (dog, cat) = (r#"{"concept_id":"dog","value":1}"#, r#"{"concept_id":"cat","value":0}"#);
+            tx.insert_annotation(&speaking("p", "3", dog))?;
+            tx.insert_annotation(&speaking("q", "1", &format!("{dog},{cat}")))?;
+            tx.insert_annotation(&speaking("r", "2", dog))?;
+            let found = |concept: &str, after, limit| {
+                let found = tx.inputs_of_annotations_with("a", concept, after, limit)?;
+                Ok::<_, Error>(found.into_iter().map(|(id, _)| id).collect::<Vec<_>>().join(" "))
+            };
+            assert_eq!(found("dog", 0, 10)?, "1 2 3");
+            assert_eq!(found("dog", 1, 1)?, "2");
+            assert_eq!(found("cat", 0, 10)?, "1");
+            assert!(tx.update_annotation(&speaking("q", "1", cat))?);
+            assert!(tx.update_annotation(&speaking("r", "2", &format!("{cat},{dog}")))?);
+            assert_eq!((found("dog", 0, 10)?.as_str(), found("cat", 0, 10)?.as_str()), ("2 3", "1 2"));
+            tx.copy_inputs(("a", "b"), 1, 1, true)?;
+            assert_eq!(tx.inputs_of_annotations_with("b", "cat", 0, 10)?, [("2".to_owned(), 1)]);
+            tx.delete_annotations("a", &["p"])?;
+            tx.delete_inputs("a", &["2"])?;
+            assert_eq!((found("dog", 0, 10)?.as_str(), found("cat", 0, 10)?.as_str()), ("", "1"));
+            tx.delete_all_inputs("a")?;
+            assert_eq!(found("cat", 0, 10)?, "");
+            Ok::<_, Error>(())
+        });
+        checks.await.unwrap();
+    }
+}

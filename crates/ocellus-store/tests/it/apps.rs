@@ -84,8 +84,9 @@ async fn purging_removes_all_of_one_app_in_portions_and_nothing_of_another() {
             }
             n_removed += n;
         }
-        // 5 kinds of rows, 4 counters (concepts, inputs, labels, vectors), and the app.
-        assert_eq!(n_removed, 7 * 5 + 4 + 1, "{}", db.name);
+        // 5 kinds of rows, 2 counts (of inputs and of the concept), 4 counters (concepts, inputs, labels, vectors), and the
+        // app.
+        assert_eq!(n_removed, 7 * 5 + 2 + 4 + 1, "{}", db.name);
         let checks = db.store.read(|tx| {
             assert_eq!(tx.app_by_uid("u1")?, None);
             assert!(tx.app_by_uid("u2")?.is_some());

@@ -99,3 +99,42 @@ async fn predictions_are_replaced_per_model_and_found_by_probability() {
         checks.await.unwrap();
     }
 }
+
+#[tokio::test]
+async fn concepts_lead_to_inputs_in_the_order_of_the_answer() {
+    for db in TestStore::all().await {
+        let checks = db.store.write(|tx| {
+            for (id, dog) in [("z", 0.5), ("y", 0.9), ("x", 0.5), ("w", 0.1)] {
+                tx.insert_input(&crate::input("a", id))?;
+                tx.put_predictions("a", id, "m", &[("dog".to_owned(), dog), ("cat".to_owned(), 0.3)])?;
+                tx.put_labels(&[label("a", id, "red", f64::from(u8::from(id != "y")))])?;
+            }
+            let labelled = |positive, after, limit| {
+                let found = tx.labelled_in_order(("a", "red"), positive, after, limit)?;
+                Ok::<_, Error>(found.into_iter().map(|(id, seq)| format!("{id}{seq}")).collect::<Vec<_>>())
+            };
+            assert_eq!(labelled(true, 0, 2)?, ["z1", "x3"]);
+            assert_eq!(labelled(true, 3, 2)?, ["w4"]);
+            assert_eq!(labelled(false, 0, 2)?, ["y2"]);
+            let predicted = |least, after, limit| {
+                let found = tx.predicted_in_order("a", ("m", "dog"), least, after, limit)?;
+                Ok::<_, Error>(found.into_iter().map(|(id, _, _)| id).collect::<Vec<_>>().join(" "))
+            };
+            assert_eq!(predicted(0.0, (f64::MAX, 0), 10)?, "y z x w");
+            assert_eq!(predicted(0.2, (0.9, 2), 1)?, "z");
+            assert_eq!(predicted(0.2, (0.5, 1), 10)?, "x");
+            let found = tx.predicted_of_inputs("a", "m", &["dog".into(), "cow".into()], &["w", "none"])?;
+            assert_eq!(found, [("w".to_owned(), "dog".to_owned(), 0.1)]);
+            let mut said = tx.said_of_inputs("a", &["y", "z"])?;
+            said.sort();
+            assert_eq!(said[0], ("y".to_owned(), "red".to_owned(), false));
+            // A copy has its own numbers.
+            tx.insert_input(&crate::input("b", "first"))?;
+            tx.copy_inputs(("a", "b"), 0, 10, true)?;
+            assert_eq!(tx.labelled_in_order(("b", "red"), true, 0, 1)?, [("z".to_owned(), 2)]);
+            assert_eq!(tx.predicted_in_order("b", ("m", "dog"), 0.0, (f64::MAX, 0), 1)?[0].1, 3);
+            Ok::<_, Error>(())
+        });
+        checks.await.unwrap();
+    }
+}
