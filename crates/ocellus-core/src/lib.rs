@@ -20,6 +20,7 @@ pub mod datasets;
 pub mod duplications;
 pub mod engine;
 pub mod error;
+pub mod evaluations;
 pub mod extractions;
 pub mod feedback;
 pub mod fetch;
@@ -49,6 +50,7 @@ pub mod runners;
 pub mod search;
 pub mod stats;
 pub mod tasks;
+pub mod tensors;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod texts;

@@ -14,8 +14,9 @@ use crate::fetch::FetchConfig;
 use crate::image_text::ImageTextConfig;
 use crate::indexes::IndexConfig;
 use crate::mail::Mailer;
-use crate::model_packages::OwnModelsConfig;
+use crate::model_packages::{self, NewPackage, OwnModelsConfig};
 use crate::runners::RunnersConfig;
+use crate::user_models::{UserModel, UserModelVersion};
 use crate::users::AccountsConfig;
 use crate::{AccountCtx, AppCtx, Caller, Clock, Ids, JobsConfig, Platform, PlatformConfig};
 
@@ -187,4 +188,18 @@ pub fn cache_dir() -> PathBuf {
 #[expect(clippy::disallowed_methods, reason = "tests have no configuration file")]
 fn env_path(name: &str) -> Option<PathBuf> {
     std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
+
+impl TestPlatform {
+    /// A network that tells red, green and blue, as version "first" of the model "colours" of the first app.
+    pub async fn own_colours(&self) -> (UserModel, UserModelVersion) {
+        let dir = TempDir::new().expect("tests may write to the temporary folder");
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/own-models");
+        for name in ["colours.onnx", "colours.toml", "colours.txt"] {
+            std::fs::copy(folder.join(name), dir.path().join(name)).expect("the fixtures are there");
+        }
+        let new = NewPackage { make: true, version_id: "first".to_owned(), ..NewPackage::default() };
+        let file = dir.path().join("colours.onnx");
+        model_packages::add(&self.app().await, &file, new).await.expect("the fixture is a good model")
+    }
 }

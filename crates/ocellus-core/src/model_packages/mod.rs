@@ -7,9 +7,13 @@ mod manifest;
 mod tests;
 mod trial;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use ocellus_algo::nn::OnnxAbout;
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 
 pub use manifest::{Activation, BoxFormat, BoxUnits, Manifest, ModelConcept, Task};
@@ -22,11 +26,13 @@ use crate::user_models::{
     self, ConceptRef, NewModel, NewTrained, TrainedConcept, TrainedOn, UserModel, UserModelVersion,
     VersionDoc,
 };
-use crate::{AppCtx, Error, JsonMap, Result};
+use crate::{AppCtx, Error, JsonMap, Platform, Result};
 use archive::Package;
 
 /// Models that are tried out at the same time; each takes a processor and its limit of memory.
 const TRIALS_AT_ONCE: usize = 2;
+/// Room in an upload for manifest, labels and the archive itself, in bytes.
+const BESIDE: u64 = 64 << 20;
 
 /// What models that somebody brings along may take; a section of the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,6 +70,7 @@ pub(crate) struct OwnModels {
     running: Option<(Engine, IsolationConfig)>,
     data_dir: PathBuf,
     trials: Semaphore,
+    known: Mutex<HashMap<PathBuf, Arc<OnnxAbout>>>,
 }
 
 impl OwnModels {
@@ -85,11 +92,17 @@ impl OwnModels {
             };
             (Engine::isolated(engine.clone(), isolation.clone()), isolation)
         });
-        Self { config, running, data_dir: data_dir.to_owned(), trials: Semaphore::new(TRIALS_AT_ONCE) }
+        let trials = Semaphore::new(TRIALS_AT_ONCE);
+        Self { config, running, data_dir: data_dir.to_owned(), trials, known: Mutex::default() }
     }
 
     pub(crate) fn config(&self) -> &OwnModelsConfig {
         &self.config
+    }
+
+    /// What weight files say of themselves, as far as somebody asked.
+    pub(crate) fn known(&self) -> &Mutex<HashMap<PathBuf, Arc<OnnxAbout>>> {
+        &self.known
     }
 
     /// Where the key lies that signs bundles.
@@ -126,6 +139,11 @@ impl OwnModels {
         let done = tokio::task::spawn_blocking(work).await.map_err(Error::internal)?;
         done.map_err(|error| Error::unavailable("the weights of a model cannot be written").caused_by(error))
     }
+}
+
+/// The largest file that may be uploaded: the largest model, with room for what is beside it.
+pub fn max_upload_bytes(platform: &Platform) -> u64 {
+    platform.own_models().config.max_bytes.saturating_add(BESIDE)
 }
 
 /// What is said of a model that somebody brings along.

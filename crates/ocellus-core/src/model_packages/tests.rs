@@ -89,11 +89,11 @@ async fn a_model_with_its_manifest_becomes_one_of_the_app_and_tells_its_concepts
         // What the versions need is kept as long as they are, and collected then.
         let blobs = test.platform.store().blobs();
         let weights = ocellus_store::Blobs::hash_of(&fixture("colours.onnx"));
-        test.clock.advance(Duration::from_secs(86_400));
+        test.clock.advance_us(86_400_000_000);
         test.settle().await;
         assert!(blobs.exists(&weights).await.unwrap());
         user_models::delete(&app, &["colours".to_owned()]).await.unwrap();
-        test.clock.advance(Duration::from_secs(86_400));
+        test.clock.advance_us(86_400_000_000);
         test.settle().await;
         assert!(!blobs.exists(&weights).await.unwrap());
     }

@@ -95,15 +95,26 @@ pub(crate) async fn image_text_of(platform: &Platform, image: RgbImage) -> Resul
     pair.of_image(platform, input).await
 }
 
-/// The vector of a part of an image.
-pub(crate) async fn vector_of_part(
+/// The vectors of a part of an image, each with its space.
+pub(crate) async fn vectors_of_part(
     platform: &Platform,
     picture: &Arc<RgbImage>,
     sides: CropBox,
-) -> Result<Vec<f32>> {
+) -> Result<Vec<(String, Vec<f32>)>> {
     let model = platform.catalog().embedding();
     let (spec, picture) = (spec_of(model)?.clone(), Arc::clone(picture));
-    let prepare = move || Ok::<_, Error>(preprocess::apply(&spec, &image::crop(&picture, sides.into())?));
-    let input = platform.engine().cpu(prepare).await??;
-    Ok(unit(output_of(model, &run_weights(platform, model, input).await?)?))
+    let pair = platform.image_text();
+    let pair_spec = pair.map(|pair| pair.preprocess().clone());
+    let prepare = move || {
+        let part = image::crop(&picture, sides.into())?;
+        let second = pair_spec.map(|spec| preprocess::apply(&spec, &part));
+        Ok::<_, Error>((preprocess::apply(&spec, &part), second))
+    };
+    let (input, second) = platform.engine().cpu(prepare).await??;
+    let vector = unit(output_of(model, &run_weights(platform, model, input).await?)?);
+    let mut vectors = vec![(model.version_id().to_owned(), vector)];
+    if let Some((pair, input)) = pair.zip(second) {
+        vectors.push((pair.space().to_owned(), pair.of_image(platform, input).await?));
+    }
+    Ok(vectors)
 }

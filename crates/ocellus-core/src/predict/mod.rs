@@ -2,6 +2,7 @@
 
 mod answer;
 mod describe;
+mod frames;
 mod detector;
 mod onnx;
 mod own;
@@ -26,6 +27,7 @@ use crate::{AppCtx, CropBox, Error, Platform, Resource, Result, Source};
 use answer::Wanted;
 
 pub(crate) use answer::{run_weights, spec_of, unit};
+pub use frames::each_frame;
 pub use describe::{Description, KEPT_CONCEPTS, describe};
 pub(crate) use describe::{image_text_of, vectors_of_part};
 pub(crate) use own::of_features;

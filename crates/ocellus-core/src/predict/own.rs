@@ -7,7 +7,7 @@ use std::sync::Arc;
 use ocellus_algo::learn::Rows;
 
 use super::answer::{self, Wanted};
-use super::onnx;
+use super::{detector, onnx};
 use super::{ConceptSelector, PredictInput, PredictOptions, Prediction, Scored, answers};
 use crate::catalog::OWN_LANGUAGE;
 use crate::learning::{Artefact, Backbone};
@@ -34,6 +34,12 @@ pub(super) async fn run(
         let selected = selected(app, &known, options).await?;
         let picked = Picked { known: &known, selected: selected.as_deref(), options };
         return Ok(onnx::run(app, (version, onnx), inputs, &picked).await);
+    }
+    if let Artefact::Detector(_) = &**artefact {
+        let known = known(app, version, options.language.as_deref()).await?;
+        let selected = selected(app, &known, options).await?;
+        let picked = Picked { known: &known, selected: selected.as_deref(), options };
+        return detector::run(app, (version, artefact), inputs, &picked).await;
     }
     let backbone = Backbone::of_trained(app.platform(), version).await?;
     let known = known(app, version, options.language.as_deref()).await?;
@@ -79,14 +85,21 @@ fn judge(artefact: &Artefact, values: &[f32], dim: usize) -> Result<Vec<f32>> {
     let rows = Rows { values, dim };
     Ok(match artefact {
         Artefact::Classifier(head) => head.probabilities(rows)?,
-        Artefact::Onnx(_) => return Err(Error::internal(anyhow::anyhow!("a network takes pictures"))),
+        Artefact::Embedder(projection) => projection.apply(rows)?,
+        // The group, and how likely it is rather than none.
+        Artefact::Clusterer(clusters) => {
+            clusters.assign(rows)?.into_iter().flat_map(|(n, cosine)| [n as f32, (1.0 + cosine) / 2.0]).collect()
+        }
+        Artefact::Onnx(_) | Artefact::Detector(_) => {
+            return Err(Error::internal(anyhow::anyhow!("the model takes pictures, not vectors")));
+        }
     })
 }
 
 /// What an artefact makes of one vector of its backbone; nothing if it takes something else.
 pub(crate) fn of_features(artefact: &Artefact, features: &[f32]) -> Result<Option<Vec<f32>>> {
     match artefact {
-        Artefact::Onnx(_) => Ok(None),
+        Artefact::Onnx(_) | Artefact::Detector(_) => Ok(None),
         other => judge(other, features, features.len()).map(Some),
     }
 }
@@ -103,8 +116,10 @@ fn put<'a>(
             let numbers = rows.next().unwrap_or_default();
             *prediction = match artefact {
                 Artefact::Classifier(_) => Prediction::Concepts(picked.of(numbers)),
-                // A network answers by itself.
-                Artefact::Onnx(_) => return,
+                Artefact::Embedder(_) => Prediction::Embedding(numbers.to_vec()),
+                Artefact::Clusterer(_) => Prediction::Concepts(picked.of_place(numbers)),
+                // A network or a detector answers by itself.
+                Artefact::Onnx(_) | Artefact::Detector(_) => return,
             };
         }
         Prediction::Frames(frames) => {
@@ -122,6 +137,12 @@ pub(super) struct Picked<'a> {
 }
 
 impl Picked<'_> {
+    /// One concept by its place, with its probability, if it is wanted.
+    fn of_place(&self, numbers: &[f32]) -> Vec<Scored> {
+        let [place, probability] = *numbers else { return Vec::new() };
+        self.one(place as usize, probability).into_iter().collect()
+    }
+
     /// The wanted part of all concepts, most probable first.
     pub fn of(&self, probabilities: &[f32]) -> Vec<Scored> {
         let n = probabilities.len().min(self.known.len());
@@ -132,13 +153,19 @@ impl Picked<'_> {
             .collect();
         order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]).then(a.cmp(b)));
         order.truncate(self.options.max_concepts as usize);
-        let scored = |idx: usize| Scored {
-            concept_id: self.known[idx].id.clone(),
-            name: self.known[idx].name.clone(),
-            language: self.known[idx].language.clone(),
-            probability: probabilities[idx],
-        };
-        order.into_iter().map(scored).collect()
+        order.into_iter().filter_map(|idx| self.scored(idx, probabilities[idx])).collect()
+    }
+
+    /// One concept, if it is wanted.
+    pub fn one(&self, idx: usize, probability: f32) -> Option<Scored> {
+        let is_wanted = self.selected.is_none_or(|selected| selected.contains(&idx));
+        self.scored(idx, probability).filter(|_| is_wanted && probability >= self.options.min_value)
+    }
+
+    fn scored(&self, idx: usize, probability: f32) -> Option<Scored> {
+        let known = self.known.get(idx)?;
+        let (concept_id, name, language) = (known.id.clone(), known.name.clone(), known.language.clone());
+        Some(Scored { concept_id, name, language, probability })
     }
 }
 

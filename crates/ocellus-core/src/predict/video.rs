@@ -64,7 +64,7 @@ pub async fn frames(
     platform: &Platform,
     bytes: Bytes,
     sampling: Sampling,
-) -> Result<impl Stream<Item = Result<Frame>>> {
+) -> Result<impl Stream<Item = Result<Frame>> + use<>> {
     Ok(each_frame(Frames::open(platform.video_config(), bytes, sampling.check()?).await?))
 }
 
