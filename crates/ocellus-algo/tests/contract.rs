@@ -3,6 +3,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod learning;
+
 use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, Rgb, Rgba, RgbaImage};
@@ -10,7 +12,7 @@ use ocellus_algo::agreement::{self, Claim};
 use ocellus_algo::image::{DecodeLimits, RgbImage, decode};
 use ocellus_algo::index::{Ann, Flat};
 use ocellus_algo::preprocess::{self, Channels, Filter, Layout, Resize, Spec};
-use ocellus_algo::learn::{Label, Rows};
+use ocellus_algo::learn::{Label, Method, Rows};
 use ocellus_algo::detect::{Cells, FeatureMap, Raw};
 use ocellus_algo::nn::Tensor;
 use ocellus_algo::{ALGORITHMS, active, color, evaluate, fingerprint, focus, groups, map, detect, face};
@@ -56,6 +58,14 @@ fn run(id: &str) -> String {
         "evaluate" => run_evaluate(),
         "groups" => run_groups(),
         "active" => run_active(),
+        "linear" => learning::run_classifier(Method::Linear),
+        "means" => learning::run_classifier(Method::NearestMean),
+        "neighbours" => learning::run_classifier(Method::NearestNeighbours),
+        // Every classifier is calibrated.
+        "calibrate" => Method::ALL.into_iter().map(learning::run_classifier).collect(),
+        "folds" => learning::run_folds(),
+        "projection" => learning::run_projection(),
+        "clusters" => learning::run_clusters(),
         "map" => run_map(),
         _ => panic!("the algorithm {id} has no contract test"),
     }

@@ -15,8 +15,11 @@ use crate::error::{Error, Result};
 const MAGIC: &[u8; 8] = b"OCECLUS1";
 /// Rows by which the number of clusters is chosen.
 const SAMPLE: usize = 3000;
-/// Clusters that are tried at most, if no number is given.
+/// Clusters that are tried at most, if no number is given; of fewer rows, one and a half times their root, because copies
+/// of one picture would make clusters of their own.
 const MOST_CHOSEN: usize = 64;
+/// More clusters must be better by this much.
+const WORTH: f64 = 0.01;
 /// Rounds after which k-means has settled or never will.
 const MAX_ROUNDS: usize = 30;
 /// It is settled when the mean cosine rises by less.
@@ -157,7 +160,7 @@ fn chosen(units: &[f32], dim: usize, seed: u64, progress: Progress) -> Result<us
     SplitMix64(seed).shuffle(&mut order);
     order.truncate(SAMPLE);
     let sample: Vec<f32> = order.iter().flat_map(|row| &units[row * dim..(row + 1) * dim]).copied().collect();
-    let most = MOST_CHOSEN.min(order.len() / 2);
+    let most = MOST_CHOSEN.min((1.5 * (order.len() as f64).sqrt()) as usize);
     // Every small number, then ever greater steps.
     let tried: Vec<usize> =
         std::iter::successors(Some(2), |k| Some(k + (k / 6).max(1))).take_while(|k| *k <= most).collect();
@@ -166,7 +169,7 @@ fn chosen(units: &[f32], dim: usize, seed: u64, progress: Progress) -> Result<us
         let mut told = |_| progress(0.5 * idx as f32 / tried.len() as f32);
         let grouping = k_means(&sample, dim, *k, seed, &mut told)?;
         let silhouette = grouping.silhouette();
-        if silhouette > best_silhouette {
+        if silhouette > best_silhouette + if best > 1 { WORTH } else { 0.0 } {
             (best, best_silhouette) = (grouping.n_clusters(dim), silhouette);
         }
     }

@@ -126,7 +126,9 @@ pub fn train_projection(rows: Rows, labels: Labels, spec: &ProjectionSpec) -> Re
         found.extend(orthonormal(cholesky.times_upper(&direction), &found));
     }
     if found.is_empty() {
-        return Err(Error::BadInput("the rows vary too little to learn a projection from".to_owned()));
+        // Rows that are all the same tell nothing: the first numbers are kept.
+        found =
+            (0..wanted).map(|axis| (0..dim).map(|at| f64::from(u8::from(at == axis))).collect()).collect();
     }
     let mut matrix = Vec::with_capacity(found.len() * dim);
     for (idx, mut row) in found.into_iter().enumerate() {
