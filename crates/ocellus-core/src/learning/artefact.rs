@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use ocellus_algo::detect::DetectorHead;
-use ocellus_algo::learn::{Head, Label};
+use ocellus_algo::learn::{Clusters, Head, Label, Projection};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,10 @@ use crate::{Error, Platform, Resource, Result};
 pub enum Artefact {
     /// Tells concepts from vectors.
     Classifier(Head),
+    /// Makes better vectors of vectors.
+    Embedder(Projection),
+    /// Sorts vectors into groups.
+    Clusterer(Clusters),
     /// Tells concepts in proposed boxes.
     Detector(DetectorHead),
     /// A network that somebody brought along.
@@ -29,7 +33,7 @@ pub enum Artefact {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ArtefactRef {
-    /// The kind of artefact: "classifier", "embedder" or "clusterer".
+    /// The kind of artefact: such as "classifier".
     pub kind: String,
     /// SHA-256 of its bytes, in hex: the key of its blob.
     pub sha256: String,
@@ -49,6 +53,8 @@ impl Artefact {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Classifier(_) => "classifier",
+            Self::Embedder(_) => "embedder",
+            Self::Clusterer(_) => "clusterer",
             Self::Detector(_) => "detector",
             Self::Onnx(_) => "onnx",
         }
@@ -58,6 +64,8 @@ impl Artefact {
     pub fn to_bytes(&self) -> Vec<u8> {
         match self {
             Self::Classifier(head) => head.to_bytes(),
+            Self::Embedder(projection) => projection.to_bytes(),
+            Self::Clusterer(clusters) => clusters.to_bytes(),
             Self::Detector(head) => head.to_bytes(),
             Self::Onnx(model) => model.to_bytes(),
         }
@@ -67,6 +75,8 @@ impl Artefact {
     pub fn from_bytes(kind: &str, bytes: &[u8]) -> Result<Self> {
         Ok(match kind {
             "classifier" => Self::Classifier(Head::from_bytes(bytes)?),
+            "embedder" => Self::Embedder(Projection::from_bytes(bytes)?),
+            "clusterer" => Self::Clusterer(Clusters::from_bytes(bytes)?),
             "detector" => Self::Detector(DetectorHead::from_bytes(bytes)?),
             "onnx" => Self::Onnx(Box::new(OnnxModel::from_bytes(bytes)?)),
             other => return Err(Error::internal(anyhow::anyhow!("there is no artefact of kind '{other}'"))),

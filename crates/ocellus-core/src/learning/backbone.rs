@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use ocellus_algo::learn::Rows;
+
 use super::artefact::{Artefact, ArtefactRef, artefact};
 use crate::catalog::{ModelSpec, ModelTask};
 use crate::user_models::{self, BackboneRef, UserModelVersion};
@@ -68,7 +70,7 @@ impl Backbone {
     /// The backbone that an own embedder is.
     async fn of_own(platform: &Platform, model_id: &str, version: &UserModelVersion) -> Result<Self> {
         let learned = artefact(platform, version).await?;
-        if matches!(*learned, Artefact::Classifier(_)) {
+        if !matches!(*learned, Artefact::Embedder(_)) {
             return Err(not_a_backbone(model_id, "is of a model that gives no vectors"));
         }
         let below = Self::of_version(platform, version)?;
@@ -128,13 +130,21 @@ impl Backbone {
 
     /// The length of the vectors.
     pub(crate) fn dim(&self) -> usize {
-        self.n_spec()
+        match self.learned.as_ref().map(|learned| &*learned.artefact) {
+            Some(Artefact::Embedder(projection)) => projection.dimensions(),
+            Some(_) | None => self.n_spec(),
+        }
     }
 
     /// Rows of the public model's numbers as rows of this backbone's.
     pub(crate) async fn project(&self, platform: &Platform, values: Vec<f32>) -> Result<Vec<f32>> {
-        let _ = platform;
-        Ok(values)
+        let Some(learned) = &self.learned else { return Ok(values) };
+        let (artefact, dim) = (Arc::clone(&learned.artefact), self.n_spec());
+        let work = move || match &*artefact {
+            Artefact::Embedder(projection) => Ok(projection.apply(Rows { values: &values, dim })?),
+            _ => Ok(values),
+        };
+        platform.engine().cpu(work).await?
     }
 }
 

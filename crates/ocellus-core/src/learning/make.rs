@@ -13,6 +13,7 @@ use super::run::{Told, Unmade};
 use super::samples::{Samples, Which, collect};
 use super::settings::Trainer;
 use super::train::Recipe;
+use super::unlabelled;
 use crate::jobs::train_version::Target;
 use crate::user_models::{FailureReason, TrainedConcept, TrainedOn};
 use crate::{Error, Platform};
@@ -60,10 +61,9 @@ pub(super) async fn make(outset: Outset<'_>) -> Result<Made, Unmade> {
     outset.told.step("learning");
     match recipe.trainer {
         Trainer::Classifier | Trainer::Neighbours => classifier(outset, samples, background, trained_on).await,
-        Trainer::Embedder | Trainer::Clusterer | Trainer::Detector => Err(Unmade::Failed(
-            FailureReason::Other,
-            "this type of model is not trained here".to_owned(),
-        )),
+        Trainer::Embedder => unlabelled::embedder(outset, samples, trained_on).await,
+        Trainer::Clusterer => unlabelled::clusterer(outset, samples, trained_on).await,
+        Trainer::Detector => detector::make(outset).await,
     }
 }
 

@@ -11,9 +11,12 @@ mod onnx;
 mod run;
 mod samples;
 pub mod settings;
+#[cfg(test)]
+mod tests;
 mod train;
+mod unlabelled;
 
-pub(crate) use artefact::{Artefacts, HELD_OUT_ROLE, HeldOut, PROJECTION_ROLE, ROLE, artefact, bytes, held_out, load};
+pub(crate) use artefact::{Artefacts, HeldOut, PROJECTION_ROLE, ROLE, artefact, bytes, held_out};
 pub use artefact::{Artefact, ArtefactRef};
 pub(crate) use backbone::Backbone;
 pub(crate) use samples::{MAX_SAMPLES, SampleSource, Samples, Which, collect};

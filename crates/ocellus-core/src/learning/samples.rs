@@ -46,11 +46,6 @@ impl Samples {
         ocellus_algo::learn::Rows { values: &self.features, dim: self.dim.max(1) }
     }
 
-    /// The labels of all inputs.
-    pub(crate) fn all_labels(&self) -> ocellus_algo::learn::Labels<'_> {
-        ocellus_algo::learn::Labels { values: &self.labels, n_concepts: self.concept_ids.len() }
-    }
-
     /// How many samples a source has, whether they are described yet or not.
     pub(crate) async fn count(
         platform: &Platform,

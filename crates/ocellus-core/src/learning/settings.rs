@@ -103,7 +103,6 @@ const ALL: &[Trainer] =
 /// Those that learn on vectors of whole inputs.
 const ON_VECTORS: &[Trainer] =
     &[Trainer::Classifier, Trainer::Neighbours, Trainer::Embedder, Trainer::Clusterer];
-const LABELLED: &[Trainer] = &[Trainer::Classifier, Trainer::Neighbours, Trainer::Embedder];
 
 /// The recipe's name, for clients that ask for one.
 pub const TEMPLATE: &str = "frozen-features";
