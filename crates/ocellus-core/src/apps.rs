@@ -7,7 +7,7 @@ use ocellus_store as store;
 
 use crate::accounts::check_id;
 use crate::jobs::delete_app;
-use crate::{AccountCtx, AppCtx, Error, JsonMap, Page, PatchAction, Resource, Result};
+use crate::{AccountCtx, AppCtx, Error, JsonMap, Page, PatchAction, Resource, Result, workflows};
 
 /// An app.
 #[derive(Clone, Debug)]
@@ -85,6 +85,9 @@ pub struct AppPatch {
 /// Makes apps. `Conflict` if any id exists; then none is made.
 pub async fn create(account: &AccountCtx, new: Vec<NewApp>) -> Result<Vec<App>> {
     check_whole_account(account)?;
+    for app in &new {
+        workflows::default::check_of_new_app(account.platform(), &app.doc).await?;
+    }
     let rows = new.into_iter().map(|app| row_of(account, app)).collect::<Result<Vec<_>>>()?;
     let made = rows.iter().cloned().map(App::from).collect();
     account
@@ -186,6 +189,11 @@ pub async fn get(app: &AppCtx) -> Result<App> {
 pub async fn patch(account: &AccountCtx, patches: Vec<AppPatch>, action: PatchAction) -> Result<Vec<App>> {
     if account.is_public() {
         check_whole_account(account)?;
+    }
+    for patch in &patches {
+        if let Some(doc) = patch.doc.as_ref().filter(|_| action != PatchAction::Remove) {
+            workflows::default::check_of_app(account, &patch.id, doc).await?;
+        }
     }
     let user_id = account.account().id.clone();
     let only = account.caller().app_uid.clone();

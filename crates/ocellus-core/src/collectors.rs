@@ -1,7 +1,6 @@
 //! Collectors: which of the images that a model is asked about shall become inputs of an app.
-//!
-//! They are kept and checked; what they would send through workflows is not collected as long as there are none.
 
+pub(crate) mod collect;
 #[cfg(test)]
 mod tests;
 
@@ -11,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::accounts::check_id;
 use crate::ids::hash_secret;
 use crate::resources::{self, Document, New, Shelf, Stored};
-use crate::{AppCtx, Error, JsonMap, KeyKind, PatchAction, Resource, Result, Scope, models};
+use crate::{AppCtx, Error, JsonMap, KeyKind, PatchAction, Resource, Result, Scope, models, workflows};
+pub use collect::{Asked, notice};
 
 /// A collector.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,22 @@ pub struct Collector {
     pub post_queue_workflow_id: String,
     /// What it listens to.
     pub source: Source,
+    /// What became of what it heard.
+    pub counts: Counts,
+}
+
+/// What became of the images that a collector heard of.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Counts {
+    /// Those that became inputs.
+    pub n_taken: u64,
+    /// Those that its sample or its workflows kept out.
+    pub n_filtered: u64,
+    /// Those that could not be collected.
+    pub n_failed: u64,
+    /// Why the last of those could not be; empty for none.
+    pub last_failure: String,
 }
 
 /// Predictions that a collector listens to.
@@ -45,6 +61,18 @@ pub struct Source {
     pub post_inputs_key_id: String,
     /// Whose predictions; the owner's if empty.
     pub caller_user_id: String,
+}
+
+impl Source {
+    /// Whether it listens to a prediction.
+    fn hears(&self, asked: &Asked, caller_id: &str) -> bool {
+        let fits = |wanted: &String, is: &String| wanted.is_empty() || wanted == is;
+        self.caller_user_id == caller_id
+            && self.model_id == asked.model_id
+            && fits(&self.model_user_id, &asked.model_user_id)
+            && fits(&self.model_app_id, &asked.model_app_id)
+            && (self.model_version_id.is_empty() || asked.version_ids.contains(&self.model_version_id))
+    }
 }
 
 impl Document for Collector {
@@ -78,8 +106,13 @@ impl Document for Collector {
 
 /// Adds collectors. `NotFound` for a model or key that is not there.
 pub async fn create(app: &AppCtx, mut new: Vec<New<Collector>>) -> Result<Vec<Stored<Collector>>> {
+    app.check_owner()?;
     for collector in &mut new {
         resolve(app, &mut collector.doc.source).await?;
+        collector.doc.counts = Counts::default();
+        for id in [&collector.doc.pre_queue_workflow_id, &collector.doc.post_queue_workflow_id] {
+            check_workflow(app, id).await?;
+        }
     }
     resources::create(&Shelf::from(app), new).await
 }
@@ -92,6 +125,10 @@ pub async fn patch(
 ) -> Result<Vec<Stored<Collector>>> {
     let mut documents = Vec::with_capacity(patches.len());
     for (id, mut fields, source) in patches {
+        for field in ["pre_queue_workflow_id", "post_queue_workflow_id"] {
+            let workflow_id = fields.get(field).and_then(serde_json::Value::as_str).unwrap_or_default();
+            check_workflow(app, workflow_id).await?;
+        }
         if let Some(mut source) = source {
             resolve(app, &mut source).await?;
             let source = serde_json::to_value(source).map_err(Error::internal)?;
@@ -100,6 +137,15 @@ pub async fn patch(
         documents.push((id, fields));
     }
     resources::patch(&Shelf::from(app), documents, action).await
+}
+
+/// A workflow that a collector names must be there.
+async fn check_workflow(app: &AppCtx, id: &str) -> Result<()> {
+    if id.is_empty() {
+        return Ok(());
+    }
+    check_id("collectors.workflow_id", id)?;
+    workflows::check_exists(app, id).await
 }
 
 /// Checks that what a source names is there, and completes it.
@@ -112,22 +158,43 @@ async fn resolve(app: &AppCtx, source: &mut Source) -> Result<()> {
         return Err(Error::not_found(Resource::Account(source.caller_user_id.clone())));
     }
     if !source.model_id.is_empty() {
-        let model = models::get(app.platform(), &source.model_id, Some(&source.model_version_id))?;
-        source.model_id.clone_from(&model.id);
+        source.model_id = model_id(app, source).await?;
     }
     if !source.post_inputs_key_id.is_empty() {
         // Whoever gives the secret means its key; the secret itself is not kept.
         if source.post_inputs_key_id.len() == 64 {
             source.post_inputs_key_id = hash_secret(&source.post_inputs_key_id)[..16].to_owned();
         }
-        check_key(app, &source.post_inputs_key_id).await?;
+        usable_key(app, &caller.account_id, &source.post_inputs_key_id).await?;
     }
     Ok(())
 }
 
-/// The key must be the account's, live, reach this app and be able to add inputs.
-async fn check_key(app: &AppCtx, id: &str) -> Result<()> {
-    let (account_id, key_id) = (app.caller().account_id.clone(), id.to_owned());
+/// The id by which the model is asked for: a public one, or one of an app of the account.
+async fn model_id(app: &AppCtx, source: &Source) -> Result<String> {
+    let version = Some(source.model_version_id.as_str()).filter(|id| !id.is_empty());
+    let elsewhere = !source.model_app_id.is_empty() && source.model_app_id != app.app().id;
+    if elsewhere && source.model_app_id != crate::bootstrap::PUBLIC_APP {
+        let (caller, user_id) = (app.caller(), source.model_user_id.as_str());
+        let other = app.platform().app(caller, user_id, &source.model_app_id, &[]).await?;
+        return Ok(found_id(models::find(&other, &source.model_id, version).await?));
+    }
+    Ok(found_id(models::find(app, &source.model_id, version).await?))
+}
+
+fn found_id(found: models::Found) -> String {
+    match found {
+        models::Found::Own(model, _) => model.id,
+        models::Found::Public(model) => model.id.clone(),
+    }
+}
+
+/// The key must be the account's, live, reach this app and be able to add inputs; none at all means the owner.
+async fn usable_key(app: &AppCtx, account_id: &str, id: &str) -> Result<()> {
+    if id.is_empty() {
+        return Ok(());
+    }
+    let (account_id, key_id) = (account_id.to_owned(), id.to_owned());
     let read = move |tx: &mut store::Tx<'_>| Ok::<_, Error>(tx.key(&account_id, &key_id)?);
     let key = app.platform().store().read(read).await?;
     let now_us = app.platform().clock().now_us();

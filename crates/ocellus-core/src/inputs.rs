@@ -141,6 +141,8 @@ pub struct Input {
     pub exif: JsonMap,
     /// The dominant colours.
     pub colors: Vec<DominantColor>,
+    /// Why the default workflow of the app failed for it, in words.
+    pub workflow_failure: Option<String>,
     /// Microseconds since the epoch.
     pub created_at_us: i64,
     /// Microseconds since the epoch.
@@ -291,6 +293,9 @@ pub struct InputPatch {
     pub metadata: Option<JsonMap>,
     /// Where it was taken.
     pub geo: Option<GeoPoint>,
+    /// What is said of regions, frames and stretches of time; nothing but those is looked at, and an empty list changes
+    /// nothing.
+    pub parts: Data,
 }
 
 /// Which picture of an input.

@@ -31,6 +31,9 @@ pub(crate) struct InputDoc {
     /// 0 to 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sharpness: Option<f32>,
+    /// Why the default workflow of the app failed, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub workflow_failure: Option<String>,
 }
 
 /// A dominant colour.

@@ -113,6 +113,7 @@ fn from_row(row: store::Input, labels: Vec<Label>, parts: Data, dataset_ids: Vec
         geo,
         exif: doc.exif,
         colors: doc.colors.into_iter().map(DominantColor::from).collect(),
+        workflow_failure: doc.workflow_failure,
         created_at_us: row.created_at_us,
         modified_at_us: row.modified_at_us,
     })

@@ -12,6 +12,7 @@ use crate::inputs::doc::{ColorDoc, InputDoc};
 use crate::inputs::{FailureCode, STATE_FAILED, STATE_PENDING, STATE_PROCESSING, STATE_READY};
 use crate::media_type::media_type;
 use crate::predict::{self, Description, Scored, VideoDescription};
+use crate::workflows::default::{self, Verdict};
 use crate::{CropBox, Error, JsonMap, Kind, MediaKind, Resource, Result};
 
 pub(crate) const KIND: JobKind = JobKind {
@@ -152,6 +153,8 @@ struct Described {
     /// The content, if it was fetched and has to be kept.
     fetched: Option<Bytes>,
     content: Content,
+    /// What the app's default workflow says, if it has one.
+    verdict: Option<Verdict>,
 }
 
 enum Content {
@@ -176,26 +179,27 @@ async fn describe(cx: &JobCtx, row: &store::Input) -> Result<Described> {
     if row.kind == MediaKind::Text.name() {
         let text = String::from_utf8(bytes.to_vec())
             .map_err(|_| Error::invalid("data.text", "is not UTF-8 text"))?;
-        return Ok(Described { fetched, content: Content::Text(text) });
+        return Ok(Described { fetched, content: Content::Text(text), verdict: None });
     }
     if let Some(kind @ (MediaKind::Audio | MediaKind::Video)) = MediaKind::from_name(&row.kind) {
         let unknown = || Error::unsupported(format!("the bytes are of no known kind of {}", kind.name()));
         let mime = media_type(kind, &bytes).ok_or_else(unknown)?;
-        let content = match kind {
-            MediaKind::Video => watch(cx, bytes, mime).await?,
-            MediaKind::Audio | MediaKind::Image | MediaKind::Text => Content::Audio(mime),
-        };
-        return Ok(Described { fetched, content });
+        if kind != MediaKind::Video {
+            return Ok(Described { fetched, content: Content::Audio(mime), verdict: None });
+        }
+        let content = watch(cx, bytes.clone(), mime).await?;
+        let verdict = default::look(&cx.platform, &row.app_uid, (bytes, true), None, &row.id).await?;
+        return Ok(Described { fetched, content, verdict });
     }
     let crop = InputDoc::read(&row.doc)?.crop;
+    let picture_bytes = bytes.clone();
     let limits = *cx.platform.decode_limits();
     let (seen, picture) = cx.platform.engine().cpu(move || look(&bytes, &limits, crop)).await??;
     cx.checkpoint()?;
     let description = predict::describe(&cx.platform, picture).await?;
-    Ok(Described {
-        fetched,
-        content: Content::Image { seen: Box::new(seen), description: Box::new(description) },
-    })
+    let verdict = default::look(&cx.platform, &row.app_uid, (picture_bytes, false), crop, &row.id).await?;
+    let content = Content::Image { seen: Box::new(seen), description: Box::new(description) };
+    Ok(Described { fetched, content, verdict })
 }
 
 /// Looks at a video frame by frame.
@@ -241,6 +245,7 @@ async fn keep(cx: &JobCtx, described: Described) -> Result<Outcome> {
     let Some(app_uid) = cx.job.app_uid.clone() else { return Ok(Outcome::nothing()) };
     let (input_id, now_us) = (cx.part.subject.clone(), platform.clock().now_us());
     let follow = (platform.ids().id(), cx.job.account_id.clone());
+    let verdict = described.verdict.unwrap_or_default();
     let mut outcome = match described.content {
         Content::Text(text) => Outcome::effect(move |tx| {
             let Some(mut row) = open_row(tx, &app_uid, &input_id)? else { return Ok(()) };
@@ -264,7 +269,9 @@ async fn keep(cx: &JobCtx, described: Described) -> Result<Outcome> {
                 let version_id = &description.concepts_version_id;
                 write_found(tx, &row, (version_id, &description.concepts), description.vectors())?;
                 tx.put_video_frames(&app_uid, &input_id, version_id, &frame_rows(&description))?;
-                ready(tx, row, blob.as_ref(), now_us)
+                judge(tx, &mut row, &verdict, now_us)?;
+                ready(tx, row, blob.as_ref(), now_us)?;
+                describe_parts::follow_up(tx, (&follow.0, &follow.1), &app_uid, &input_id, now_us)
             })
         }
         Content::Image { mut seen, description } => {
@@ -276,6 +283,7 @@ async fn keep(cx: &JobCtx, described: Described) -> Result<Outcome> {
                 row.thumb = Some(thumb.clone());
                 let concepts = (description.concepts_version_id.as_str(), &description.concepts);
                 write_found(tx, &row, concepts, description.vectors())?;
+                judge(tx, &mut row, &verdict, now_us)?;
                 ready(tx, row, blob.as_ref(), now_us)?;
                 describe_parts::follow_up(tx, (&follow.0, &follow.1), &app_uid, &input_id, now_us)
             })
@@ -294,6 +302,14 @@ fn ready(tx: &store::Tx<'_>, mut row: store::Input, fetched: Option<&String>, no
     row.modified_at_us = now_us;
     tx.update_input(&row)?;
     Ok(())
+}
+
+/// Writes what the default workflow says; where it failed, the input says so.
+fn judge(tx: &store::Tx<'_>, row: &mut store::Input, verdict: &Verdict, now_us: i64) -> Result<()> {
+    let mut doc = InputDoc::read(&row.doc)?;
+    doc.workflow_failure.clone_from(&verdict.failure);
+    row.doc = doc.write();
+    verdict.write(tx, &row.app_uid, &row.id, now_us)
 }
 
 fn fill(row: &mut store::Input, seen: &Seen, description: &Description) -> Result<()> {

@@ -4,10 +4,13 @@ use std::collections::HashSet;
 
 use ocellus_store as store;
 
-use super::{By, ConceptRef, MAX_CONCEPTS, ModelDoc, NewModel, UserModel, read, taken, to_json, versions};
+use super::{
+    By, ConceptRef, MAX_CONCEPTS, ModelDoc, NewModel, UserModel, VersionState, read, taken, to_json, versions,
+};
 use crate::accounts::check_id;
 use crate::inputs::NewLabel;
 use crate::inputs::labels::{self, Labeller};
+use crate::workflows::operators;
 use crate::{AppCtx, Error, JsonMap, Resource, Result};
 
 /// Where a model's concepts stand in a request.
@@ -36,7 +39,11 @@ pub async fn create(app: &AppCtx, new: NewModel) -> Result<UserModel> {
         created_at_us: by.labeller.now_us,
         modified_at_us: by.labeller.now_us,
     };
-    let first = versions::row_of(&by, &row.uid, &ids.id(), &version)?;
+    let mut first = versions::row_of(&by, &row.uid, &ids.id(), &version)?;
+    if is_ready_operator(&row.model_type_id, &doc.params)? {
+        VersionState::Trained.name().clone_into(&mut first.state);
+        first.completed_at_us = Some(first.created_at_us);
+    }
     let concepts = check_concepts(concepts)?;
     app.platform()
         .store()
@@ -54,6 +61,16 @@ pub async fn create(app: &AppCtx, new: NewModel) -> Result<UserModel> {
             read(row, first.clone(), 1, &by.place)
         })
         .await
+}
+
+/// Whether a model is an operator that knows all it needs, and so can be used at once. `Invalid` for parameters that make
+/// no sense; one without any may be told them later, in a version.
+fn is_ready_operator(model_type_id: &str, params: &JsonMap) -> Result<bool> {
+    match operators::read(model_type_id, params) {
+        Ok(operator) => Ok(operator.is_some()),
+        Err(_) if params.is_empty() => Ok(false),
+        Err(error) => Err(Error::invalid("models.output_info", error.message)),
+    }
 }
 
 /// The ids of public models mean those in every app.

@@ -25,6 +25,8 @@ pub struct Resource {
     pub state: i64,
     /// All the rest.
     pub doc: JsonMap,
+    /// The key of its content in the blob store, if it has such; kept there as long as this is written here.
+    pub blob: Option<String>,
     /// Who made it.
     pub account_id: String,
     /// The public id of the key with which it was made.
@@ -56,7 +58,7 @@ pub struct ResourceQuery {
     pub offset: i64,
 }
 
-const COLUMNS: &str = "owner_uid, kind, parent, id, seq, about, state, doc, account_id, key_id, modified_by, \
+const COLUMNS: &str = "owner_uid, kind, parent, id, seq, about, state, doc, blob, account_id, key_id, modified_by, \
                        created_at_us, modified_at_us";
 
 fn from_row(row: &mut Row) -> Result<Resource, BadColumn> {
@@ -69,6 +71,7 @@ fn from_row(row: &mut Row) -> Result<Resource, BadColumn> {
         about: row.text()?,
         state: row.int()?,
         doc: row.json()?,
+        blob: row.opt_text()?,
         account_id: row.text()?,
         key_id: row.text()?,
         modified_by: row.text()?,
@@ -113,6 +116,7 @@ impl Tx<'_> {
             (&resource.about).into(),
             resource.state.into(),
             Val::json(&resource.doc),
+            (&resource.blob).into(),
             (&resource.account_id).into(),
             (&resource.key_id).into(),
             (&resource.modified_by).into(),
@@ -172,6 +176,21 @@ impl Tx<'_> {
         self.select("resources", &sql, &params, from_row)
     }
 
+    /// The documents of a kind that are about something, of all apps of an account, app by app.
+    pub fn resources_of_account_about(
+        &self,
+        account_id: &str,
+        kind: &str,
+        about: &str,
+    ) -> Result<Vec<Resource>> {
+        let sql = format!(
+            "SELECT {COLUMNS} FROM resources WHERE owner_uid IN \
+             (SELECT uid FROM apps WHERE account_id = ?1 AND deleted_at_us IS NULL) \
+             AND kind = ?2 AND about = ?3 ORDER BY owner_uid, seq"
+        );
+        self.select("resources", &sql, &[account_id.into(), kind.into(), about.into()], from_row)
+    }
+
     /// How many documents a query finds, whatever its limit and offset.
     pub fn count_resources(&self, owner_uid: &str, kind: &str, query: &ResourceQuery) -> Result<i64> {
         let mut params: Vec<Val<'_>> = vec![owner_uid.into(), kind.into()];
@@ -183,7 +202,7 @@ impl Tx<'_> {
     /// Writes what a document is about, its state, its content and who changed it; false when there is none.
     pub fn update_resource(&self, resource: &Resource) -> Result<bool> {
         let sql = "UPDATE resources SET about = ?5, state = ?6, doc = ?7, modified_by = ?8, \
-                   modified_at_us = ?9 WHERE owner_uid = ?1 AND kind = ?2 AND parent = ?3 AND id = ?4";
+                   modified_at_us = ?9, blob = ?10 WHERE owner_uid = ?1 AND kind = ?2 AND parent = ?3 AND id = ?4";
         let params = [
             (&resource.owner_uid).into(),
             (&resource.kind).into(),
@@ -194,6 +213,30 @@ impl Tx<'_> {
             Val::json(&resource.doc),
             (&resource.modified_by).into(),
             resource.modified_at_us.into(),
+            (&resource.blob).into(),
+        ];
+        Ok(self.exec(sql, &params)? > 0)
+    }
+
+    /// Gives the document with an id within owner, kind and parent another id, which must be free; false when there is
+    /// none. `by` is who did it, as `account/key`, and when.
+    pub fn rename_resource(
+        &self,
+        (owner_uid, kind, parent): (&str, &str, &str),
+        id: &str,
+        new_id: &str,
+        by: (&str, i64),
+    ) -> Result<bool> {
+        let sql = "UPDATE resources SET id = ?5, modified_by = ?6, modified_at_us = ?7 \
+                   WHERE owner_uid = ?1 AND kind = ?2 AND parent = ?3 AND id = ?4";
+        let params = [
+            owner_uid.into(),
+            kind.into(),
+            parent.into(),
+            id.into(),
+            new_id.into(),
+            by.0.into(),
+            by.1.into(),
         ];
         Ok(self.exec(sql, &params)? > 0)
     }
