@@ -141,7 +141,10 @@ fn patch(app: App) -> AppPatch {
 }
 
 fn doc(app: &App) -> Option<JsonMap> {
-    let values = [&app.default_workflow_id, &app.notes, &app.data_tier_id];
+    // Newer clients name a workflow where older ones give its id.
+    let newer = app.default_workflow.as_ref().map(|workflow| &workflow.id);
+    let workflow_id = Some(&app.default_workflow_id).filter(|id| !id.is_empty()).or(newer);
+    let values = [workflow_id.unwrap_or(&app.default_workflow_id), &app.notes, &app.data_tier_id];
     let mut doc = JsonMap::new();
     for (name, value) in KEPT.into_iter().zip(values).filter(|(_, value)| !value.is_empty()) {
         doc.insert(name.to_owned(), value.as_str().into());
@@ -173,6 +176,12 @@ pub fn to_wire(app: &CoreApp) -> App {
         modified_at: documents::time(app.modified_at_us),
         metadata: documents::to_struct(&app.metadata),
         default_workflow_id: kept(KEPT[0]),
+        default_workflow: Some(kept(KEPT[0])).filter(|id| !id.is_empty()).map(|id| Workflow {
+            id,
+            app_id: app.id.clone(),
+            user_id: app.user_id.clone(),
+            ..Default::default()
+        }),
         notes: kept(KEPT[1]),
         data_tier_id: kept(KEPT[2]),
         sample_ms: number(KEPT_NUMBERS[0]),

@@ -337,6 +337,7 @@ mod tests {
             "PostSearches",
             "PostModelOutputs",
             "PostWorkflowResults",
+            "PostWorkflowResultsSimilarity",
             "PostAuditLogSearches",
             "PostHistoricalUsage",
             "PostStatValuesAggregate",

@@ -1,6 +1,6 @@
 //! Collectors: RPCs and the wire form.
 
-use ocellus_core::collectors::{self, Collector as CoreCollector, Source};
+use ocellus_core::collectors::{self, Collector as CoreCollector, Counts, Source};
 use ocellus_core::resources::{self, Listing, New, Shelf, Stored};
 use ocellus_core::{JsonMap, PatchAction, Result};
 
@@ -9,10 +9,6 @@ use crate::pb::status::{BaseResponse, Status, StatusCode as Code};
 use crate::pb::*;
 use crate::rpc::Cx;
 use crate::{documents, paging, status};
-
-/// What every collector says of itself, so that nobody waits for inputs.
-const NOT_COLLECTING: &str =
-    "the collector is kept, but does not collect yet: this server does not run workflows";
 
 pub async fn post_collectors(cx: Cx, req: PostCollectorsRequest) -> Result<MultiCollectorResponse> {
     let app = cx.app(req.user_app_id).await?;
@@ -66,6 +62,7 @@ fn new_collector(collector: Collector) -> New<CoreCollector> {
         pre_queue_random_sample: collector.pre_queue_random_sample,
         post_queue_workflow_id: collector.post_queue_workflow_id,
         source: collector.collector_source.and_then(source).unwrap_or_default(),
+        ..CoreCollector::default()
     };
     New { id: Some(collector.id), doc }
 }
@@ -109,6 +106,13 @@ fn to_wire(cx: &Cx, collector: &Stored<CoreCollector>) -> Collector {
         pre_queue_random_sample: doc.pre_queue_random_sample,
         post_queue_workflow_id: doc.post_queue_workflow_id.clone(),
         collector_source: Some(CollectorSource { api_post_model_outputs_collector_source: Some(from) }),
-        status: Some(Status { details: NOT_COLLECTING.to_owned(), ..cx.status(Code::Success) }),
+        status: Some(Status { details: told(&doc.counts), ..cx.status(Code::Success) }),
     }
+}
+
+/// What became of what a collector heard, in words.
+fn told(counts: &Counts) -> String {
+    let Counts { n_taken, n_filtered, n_failed, last_failure } = counts;
+    let failure = if last_failure.is_empty() { String::new() } else { format!(": {last_failure}") };
+    format!("collected {n_taken} inputs, kept out {n_filtered}, could not collect {n_failed}{failure}")
 }

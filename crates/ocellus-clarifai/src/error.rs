@@ -1,7 +1,7 @@
 //! Errors in the vendor's words: one match from the core's error to a status code and HTTP status.
 
 use http::StatusCode as Http;
-use ocellus_core::{Error, Kind, Resource};
+use ocellus_core::{Error, Kind, Resource, maps};
 
 use crate::pb::status::{Status, StatusCode as Code};
 use crate::rpc::Era;
@@ -62,6 +62,7 @@ fn wire(kind: Kind, about: Option<&Resource>) -> (Code, Http) {
     use Resource as R;
     match (kind, about) {
         (Kind::Invalid, Some(R::Field(field))) => invalid_field(field),
+        (Kind::Invalid, Some(R::Other("workflow node", _))) => (Code::WorkflowInvalidGraph, Http::BAD_REQUEST),
         (Kind::Invalid, about) => (invalid(about), Http::BAD_REQUEST),
         (Kind::Unauthenticated, Some(R::Account(_))) => (Code::ConnCredentialsInvalid, Http::UNAUTHORIZED),
         (Kind::Unauthenticated, _) => (Code::ConnKeyInvalid, Http::UNAUTHORIZED),
@@ -71,6 +72,9 @@ fn wire(kind: Kind, about: Option<&Resource>) -> (Code, Http) {
         (Kind::Forbidden, _) => (Code::ConnInsufficientScopes, Http::FORBIDDEN),
         (Kind::NotFound, Some(R::Url(_))) => (Code::InputFailed, Http::BAD_REQUEST),
         (Kind::NotFound, Some(R::Other("runner", _))) => (Code::RunnerDoesNotExist, Http::NOT_FOUND),
+        (Kind::NotFound, Some(R::Other(maps::NO_MAP, _))) => {
+            (Code::MissingAppVisualization, Http::NOT_FOUND)
+        }
         (Kind::NotFound, _) => (Code::ConnDoesNotExist, Http::NOT_FOUND),
         (Kind::Conflict, Some(R::Input(_) | R::Url(_))) => (Code::InputDuplicate, Http::BAD_REQUEST),
         (Kind::Conflict, Some(R::Annotation(_))) => (Code::AnnotationInvalidArgument, Http::BAD_REQUEST),
@@ -93,6 +97,9 @@ fn wire(kind: Kind, about: Option<&Resource>) -> (Code, Http) {
         }
         (Kind::Unsupported, Some(R::Other("untrained model", _))) => {
             (Code::ModelUntrained, Http::BAD_REQUEST)
+        }
+        (Kind::Unsupported, Some(R::Other("untrained node", _))) => {
+            (Code::WorkflowRequireTrainedModel, Http::BAD_REQUEST)
         }
         (Kind::Unsupported, Some(R::Other("task", _))) => (Code::TaskNotImplemented, Http::NOT_IMPLEMENTED),
         (Kind::Unsupported, _) => (Code::NotImplemented, Http::NOT_IMPLEMENTED),
@@ -125,6 +132,7 @@ fn invalid(about: Option<&Resource>) -> Code {
         Some(R::Annotation(_)) => Code::AnnotationInvalidArgument,
         Some(R::Model(_) | R::ModelVersion(_)) => Code::ModelInvalidArgument,
         Some(R::Search(_)) => Code::SearchInvalidRequest,
+        Some(R::Other(maps::NOTHING_TO_MAP, _)) => Code::VisualizationFailedToSampleApp,
         _ => Code::ConnInvalidRequest,
     }
 }
@@ -147,6 +155,7 @@ fn invalid_field(field: &str) -> (Code, Http) {
         "select_concepts" | "max_concepts" | "min_value" | "model" | "models" | "model_versions" => {
             (Code::ModelInvalidArgument, Http::BAD_REQUEST)
         }
+        "workflows" | "workflow_versions" => (Code::WorkflowInvalidArgument, Http::BAD_REQUEST),
         "inputs" => (Code::InputInvalidArgument, Http::BAD_REQUEST),
         "runners" | "runner_item_outputs" => (Code::RunnerInvalidArgument, Http::BAD_REQUEST),
         "annotations" => (Code::AnnotationInvalidArgument, Http::BAD_REQUEST),

@@ -5,7 +5,7 @@ use ocellus_core::{Error, Platform, Resource, Result};
 
 use crate::pb::*;
 use crate::rpc::Cx;
-use crate::{models, paging, status};
+use crate::{models, operator_types, paging, status, trainable_types};
 
 pub async fn list_model_types(cx: Cx, req: ListModelTypesRequest) -> Result<MultiModelTypeResponse> {
     let opened = models::opened(&cx, req.user_app_id).await?;
@@ -27,7 +27,7 @@ pub async fn get_model_type(cx: Cx, req: GetModelTypeRequest) -> Result<SingleMo
     Ok(SingleModelTypeResponse { status: status::success(), model_type: Some(model_type) })
 }
 
-/// The types of the installed catalog's models, each once, in its order.
+/// The types of the installed catalog's models, each once, in its order; then the operators.
 fn all(platform: &Platform) -> Vec<ModelType> {
     let mut types: Vec<ModelType> = Vec::new();
     for spec in platform.catalog().list() {
@@ -35,6 +35,8 @@ fn all(platform: &Platform) -> Vec<ModelType> {
             types.push(to_wire(spec));
         }
     }
+    trainable_types::add_to(&mut types);
+    types.extend(operator_types::all());
     types
 }
 

@@ -11,7 +11,7 @@ use crate::pb::status::{Status, StatusCode as Code};
 use crate::pb::*;
 use crate::rpc::{Cx, Era};
 use crate::{
-    documents, input_data, inputs, items, models, output_regions, runner_outputs, status, user_models,
+    collecting, documents, input_data, inputs, items, models, output_regions, runner_outputs, status, user_models,
 };
 
 pub async fn post_model_outputs(cx: Cx, req: PostModelOutputsRequest) -> Result<MultiOutputResponse> {
@@ -26,8 +26,9 @@ pub async fn post_model_outputs(cx: Cx, req: PostModelOutputsRequest) -> Result<
     let (subjects, places) = items::read(req.inputs, "inputs", subject)?;
     let results = match subjects.is_empty() {
         true => Vec::new(),
-        false => predict::run(&app, &predictor, subjects, &options).await?,
+        false => predict::run(&app, &predictor, subjects.clone(), &options).await?,
     };
+    collecting::notice(&app, &predictor, subjects, &results).await;
     let results = places.fill(results).into_iter().zip(echo);
     let asked = options.language.is_some();
     let outputs: Vec<Output> =
@@ -66,7 +67,7 @@ fn output_config(model: Model) -> Option<OutputConfig> {
 }
 
 /// What the request asks for; what it leaves open is as the model is set.
-fn options(cx: &Cx, model: Option<Model>, predictor: &Predictor) -> Result<PredictOptions> {
+pub fn options(cx: &Cx, model: Option<Model>, predictor: &Predictor) -> Result<PredictOptions> {
     let mut config = model.and_then(output_config).unwrap_or_default();
     if let Predictor::Own { model, .. } = predictor {
         let set = &model.doc.output_config;
@@ -123,7 +124,7 @@ pub fn echo(input: &Input) -> Input {
 }
 
 /// `says_language`: concepts tell the language of their names, because one was asked for.
-fn output(
+pub fn output(
     cx: &Cx,
     predictor: &Predictor,
     mut input: Input,

@@ -3,13 +3,13 @@
 use ocellus_core::datasets::Dataset;
 use ocellus_core::modules::Module;
 use ocellus_core::resources::{self, Document, Listing, Shelf};
-use ocellus_core::{AppCtx, Result, inputs, user_models};
+use ocellus_core::{AppCtx, Result, inputs, user_models, workflows};
 
 use crate::pb::*;
 use crate::rpc::Cx;
 use crate::status;
 
-/// Workflows and pipelines of an app's own do not exist on this server, so there are none of them.
+/// Pipelines do not exist on this server, so there are none of them.
 pub async fn get_resource_counts(cx: Cx, req: GetResourceCountsRequest) -> Result<GetResourceCountsResponse> {
     let app = cx.app(req.user_app_id).await?;
     let n = inputs::count(&app).await?;
@@ -23,6 +23,7 @@ pub async fn get_resource_counts(cx: Cx, req: GetResourceCountsRequest) -> Resul
         inputs: number(n.ready + n.pending + n.processing + n.failed),
         modules: count::<Module>(&app).await?,
         models: number(n_models),
+        workflows: number(workflows::count(&app).await?),
         ..Default::default()
     })
 }
