@@ -25,15 +25,17 @@ pub fn new_input(input: Input, field: &str) -> Result<NewInput> {
     })
 }
 
-/// A change to an input. Empty lists and absent documents change nothing.
-pub fn patch(input: Input) -> InputPatch {
+/// A change to an input; `field` names it in errors. Empty lists and absent documents change nothing.
+pub fn patch(input: Input, field: &str) -> Result<InputPatch> {
     let data = input.data.unwrap_or_default();
-    InputPatch {
+    let parts = annotation_data::parts(&data, &format!("{field}.data"))?;
+    Ok(InputPatch {
         id: input.id,
         labels: (!data.concepts.is_empty()).then(|| data.concepts.into_iter().map(label).collect()),
         geo: data.geo.as_ref().and_then(geo_point),
         metadata: data.metadata.map(documents::from_struct),
-    }
+        parts,
+    })
 }
 
 fn label(concept: pb::Concept) -> NewLabel {

@@ -104,16 +104,10 @@ pub async fn patch_inputs(cx: Cx, req: PatchInputsRequest) -> Result<MultiInputR
     let action = paging::action(&req.action, PatchAction::Merge)?;
     for input in &req.inputs {
         // Membership changes through the datasets' own calls.
-        let data = input.data.clone().unwrap_or_default();
-        // Regions and frames change through the annotations' own calls.
-        let given = [
-            ("dataset_ids", !input.dataset_ids.is_empty()),
-            ("data.regions", !data.regions.is_empty()),
-            ("data.frames", !data.frames.is_empty()),
-        ];
-        paging::refuse_fields("inputs", &given)?;
+        paging::refuse_fields("inputs", &[("dataset_ids", !input.dataset_ids.is_empty())])?;
     }
-    let patches = req.inputs.into_iter().map(input_data::patch).collect();
+    let read = |(idx, input)| input_data::patch(input, &format!("inputs[{idx}]"));
+    let patches = req.inputs.into_iter().enumerate().map(read).collect::<Result<_>>()?;
     let changed = inputs::patch(&app, patches, action).await?;
     let mut answer = many(&cx, &app, &changed);
     for input in &mut answer.inputs {
@@ -191,7 +185,7 @@ pub fn to_wire(cx: &Cx, app: &AppCtx, input: &CoreInput) -> Input {
         data: Some(data(cx, app, input)),
         created_at: documents::time(input.created_at_us),
         modified_at: documents::time(input.modified_at_us),
-        status: Some(state(cx, &input.state)),
+        status: Some(told(cx, input)),
         dataset_ids: input.dataset_ids.clone(),
         ..Default::default()
     }
@@ -293,6 +287,15 @@ fn image(cx: &Cx, app: &AppCtx, input: &CoreInput, url: String) -> Image {
         crop: input.crop.map(|c| vec![c.top, c.left, c.bottom, c.right]).unwrap_or_default(),
         hosted,
         ..Default::default()
+    }
+}
+
+/// An input that the app's default workflow failed for is there all the same, and says so.
+fn told(cx: &Cx, input: &CoreInput) -> Status {
+    let status = state(cx, &input.state);
+    match (&input.state, &input.workflow_failure) {
+        (InputState::Ready, Some(failure)) => Status { details: failure.clone(), ..status },
+        _ => status,
     }
 }
 

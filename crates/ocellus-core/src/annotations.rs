@@ -10,6 +10,7 @@ mod data;
 mod list;
 mod of_inputs;
 pub(crate) mod parts;
+mod patch_parts;
 mod rows;
 mod term;
 #[cfg(test)]
@@ -22,6 +23,7 @@ pub use change::{create, delete, patch, set_status};
 pub use data::{Data, Frame, Point, Region, Said, Segment, Shape, Span};
 pub use list::{FrameListing, frames, get, list, of_inputs, workers};
 pub(crate) use of_inputs::{add_to_new_input, change_concepts, remove_concepts};
+pub(crate) use patch_parts::change_parts;
 pub(crate) use rows::read_rows;
 pub use term::{AnnotationHit, AnnotationTerm};
 

@@ -100,7 +100,7 @@ fn refusal(tx: &store::Tx<'_>, by: &Labeller, new: &NewAnnotation, field: &str) 
 }
 
 /// Spans must lie in the text, if it is here.
-fn check_spans(input: &store::Input, data: &super::Data, field: &str) -> Result<()> {
+pub(super) fn check_spans(input: &store::Input, data: &super::Data, field: &str) -> Result<()> {
     let Some(text) = InputDoc::read(&input.doc)?.text else { return Ok(()) };
     let n_chars = text.chars().count();
     for region in data.all_regions() {

@@ -257,10 +257,16 @@ impl Data {
     }
 }
 
-/// Something that a patch finds again.
-trait Part: Sized {
+/// Something that a patch finds again. What a patch names without an id is the same as what says the same.
+pub(super) trait Part: Clone + PartialEq {
     fn same(&self, other: &Self) -> bool;
     fn merge(&mut self, other: Self);
+    /// Whether it is told by an id, or a place of its own.
+    fn is_named(&self) -> bool {
+        true
+    }
+    /// Says what the other says, as the thing it is.
+    fn replace(&mut self, other: Self);
 }
 
 /// An empty list in a patch changes nothing.
@@ -288,11 +294,26 @@ impl Part for Said {
     fn merge(&mut self, other: Self) {
         self.value = other.value;
     }
+
+    fn replace(&mut self, other: Self) {
+        self.value = other.value;
+    }
 }
 
 impl Part for Region {
     fn same(&self, other: &Self) -> bool {
-        self.id == other.id
+        match self.id.is_empty() || other.id.is_empty() {
+            false => self.id == other.id,
+            true => *self == Self { id: self.id.clone(), ..other.clone() },
+        }
+    }
+
+    fn is_named(&self) -> bool {
+        !self.id.is_empty()
+    }
+
+    fn replace(&mut self, other: Self) {
+        *self = Self { id: std::mem::take(&mut self.id), ..other };
     }
 
     fn merge(&mut self, other: Self) {
@@ -318,11 +339,26 @@ impl Part for Frame {
         change(&mut self.concepts, other.concepts, PatchAction::Merge);
         change(&mut self.regions, other.regions, PatchAction::Merge);
     }
+
+    fn replace(&mut self, other: Self) {
+        (self.concepts, self.regions) = (other.concepts, other.regions);
+    }
 }
 
 impl Part for Segment {
     fn same(&self, other: &Self) -> bool {
-        self.id == other.id
+        match self.id.is_empty() || other.id.is_empty() {
+            false => self.id == other.id,
+            true => *self == Self { id: self.id.clone(), ..other.clone() },
+        }
+    }
+
+    fn is_named(&self) -> bool {
+        !self.id.is_empty()
+    }
+
+    fn replace(&mut self, other: Self) {
+        *self = Self { id: std::mem::take(&mut self.id), ..other };
     }
 
     fn merge(&mut self, other: Self) {

@@ -9,7 +9,7 @@ use crate::inputs::labels::{Known, Labeller};
 use crate::{PatchAction, Result};
 
 /// An annotation by the caller about one input, not yet written.
-fn fresh(by: &Labeller, input_id: &str, input_level: bool) -> store::Annotation {
+pub(super) fn fresh(by: &Labeller, input_id: &str, input_level: bool) -> store::Annotation {
     store::Annotation {
         app_uid: by.app_uid.clone(),
         id: by.platform.ids().id(),
@@ -52,6 +52,11 @@ pub(crate) fn add_to_new_input(
     }
     let mut parts = parts.clone();
     rows::resolve(tx, by, known, &mut parts)?;
+    insert_parts(tx, by, input_id, parts)
+}
+
+/// Writes one annotation for each region, frame and stretch of time.
+pub(super) fn insert_parts(tx: &store::Tx<'_>, by: &Labeller, input_id: &str, mut parts: Data) -> Result<()> {
     parts.name_parts(|| by.platform.ids().id());
     let regions = parts.regions.into_iter().map(|region| Data { regions: vec![region], ..Data::default() });
     let frames = parts.frames.into_iter().map(|frame| Data { frames: vec![frame], ..Data::default() });
@@ -184,8 +189,8 @@ fn is_own(by: &Labeller, row: &store::Annotation) -> bool {
     row.whole && row.account_id == by.account_id
 }
 
-/// The annotations whose concepts the input shows, oldest first.
-fn shown(
+/// The annotations whose concepts and parts the input shows, oldest first.
+pub(super) fn shown(
     tx: &store::Tx<'_>,
     by: &Labeller,
     input_id: &str,

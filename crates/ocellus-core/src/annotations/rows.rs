@@ -93,7 +93,7 @@ pub(super) fn resolve(tx: &store::Tx<'_>, by: &Labeller, known: &mut Known, data
         let label =
             NewLabel { concept_id: given(&said.concept_id), name: given(&said.name), value: said.value };
         for (id, _) in known.resolve(tx, by, &[label])? {
-            said.concept_id = id;
+            (said.concept_id, said.name) = (id, String::new());
         }
         Ok(())
     })
@@ -106,7 +106,7 @@ pub(super) fn find(tx: &store::Tx<'_>, by: &Labeller, data: &mut Data) -> Result
         let label =
             NewLabel { concept_id: given(&said.concept_id), name: given(&said.name), value: said.value };
         if let Some(id) = labels::find(tx, by, &label)? {
-            said.concept_id = id;
+            (said.concept_id, said.name) = (id, String::new());
         }
         Ok(())
     })

@@ -1,4 +1,4 @@
-//! Changing inputs: merging, overwriting or removing labels, metadata and place.
+//! Changing inputs: merging, overwriting or removing labels, parts, metadata and place.
 
 use std::sync::Arc;
 
@@ -18,7 +18,8 @@ pub async fn patch(app: &AppCtx, patches: Vec<InputPatch>, action: PatchAction) 
     check(&patches)?;
     let by = labeller(app);
     let patches = Arc::new(patches);
-    app.platform()
+    let changed = app
+        .platform()
         .store()
         .write(move |tx| {
             check_alive(tx, &by.app_uid)?;
@@ -29,7 +30,10 @@ pub async fn patch(app: &AppCtx, patches: Vec<InputPatch>, action: PatchAction) 
             let ids: Vec<&str> = patches.iter().map(|patch| patch.id.as_str()).collect();
             rows::load(tx, &by.app_uid, &ids)
         })
-        .await
+        .await;
+    // Regions with a new outline are described by a job.
+    app.platform().job_added().notify_waiters();
+    changed
 }
 
 fn check(patches: &[InputPatch]) -> Result<()> {
@@ -44,6 +48,7 @@ fn check(patches: &[InputPatch]) -> Result<()> {
         for (place, label) in patch.labels.iter().flatten().enumerate() {
             labels::check(label, &format!("inputs[{idx}].data.concepts[{place}]"))?;
         }
+        patch.parts.check(&format!("inputs[{idx}].data"))?;
     }
     Ok(())
 }
@@ -66,9 +71,12 @@ pub(crate) fn apply(
     }
     row.modified_at_us = by.now_us;
     tx.update_input(&row)?;
-    match &patch.labels {
-        Some(labels) => relabel(tx, by, (&patch.id, labels), action, known),
-        None => Ok(()),
+    if let Some(labels) = &patch.labels {
+        relabel(tx, by, (&patch.id, labels), action, known)?;
+    }
+    match patch.parts.is_empty() {
+        false => annotations::change_parts(tx, by, known, (&row, &patch.parts), action),
+        true => Ok(()),
     }
 }
 

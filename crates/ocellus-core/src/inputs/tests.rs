@@ -228,6 +228,7 @@ async fn a_patch_merges_overwrites_or_removes() {
                 labels: (!labels.is_empty()).then_some(labels),
                 metadata: step.metadata.map(map),
                 geo: step.geo,
+                ..InputPatch::default()
             };
             let patched = patch(&app, vec![change], step.action).await.unwrap().remove(0);
             let (metadata, labels, longitude) = step.then;
@@ -251,6 +252,7 @@ async fn a_patch_or_deletion_with_an_unknown_id_changes_nothing() {
             labels: Some(vec![label("x", 1.0)]),
             metadata: Some(map(json!({"x": 1}))),
             geo: None,
+            ..InputPatch::default()
         };
         let missing = Error::not_found(Resource::Input("nope".to_owned()));
         for action in [PatchAction::Merge, PatchAction::Overwrite, PatchAction::Remove] {
@@ -278,6 +280,7 @@ async fn two_writers_at_once_on_one_input_lose_nothing() {
                     labels: Some(vec![label(&format!("c{i}"), 1.0)]),
                     metadata: Some(map(json!({"list": [i], format!("k{i}"): i}))),
                     geo: None,
+                    ..InputPatch::default()
                 };
                 patch(&app, vec![change], PatchAction::Merge).await
             })

@@ -407,6 +407,7 @@ async fn what_a_user_changes_while_an_input_is_described_is_kept() {
                 labels: Some(vec![label.clone()]),
                 metadata: Some([(key.clone(), true.into())].into_iter().collect()),
                 geo: None,
+                ..InputPatch::default()
             };
             inputs::patch(&app, ids.iter().map(change).collect(), PatchAction::Merge).await.unwrap();
             // Whatever lost against these writes and waits for another attempt gets it.
