@@ -9,11 +9,14 @@ use axum::response::Response;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream, StreamExt};
+use ocellus_core::Error;
 
 use crate::call::{self, Head};
+use crate::error::WireError;
 use crate::grpc::RawCodec;
 use crate::rpc::StreamHandler;
 use crate::service::{Api, Rpc};
+use crate::stream_metering;
 
 /// Answers a gRPC request for an RPC with this handler.
 pub async fn call(api: &Arc<Api>, rpc: Arc<Rpc>, handler: StreamHandler, request: Request) -> Response {
@@ -47,7 +50,16 @@ impl tonic::server::StreamingService<Bytes> for Streams {
                     // A stream that breaks off has ended.
                     let whole = request.into_inner().take_while(|message| ready(message.is_ok()));
                     let requests = whole.filter_map(|message| ready(message.ok())).boxed();
-                    handler(cx, requests).map(Ok).boxed()
+                    let refusal = {
+                        let (rpc, head) = (rpc.clone(), head.clone());
+                        move |error: &Error| {
+                            error.log();
+                            let status = head.error_status(&WireError::of(error, head.era));
+                            Bytes::from(call::only_status(&rpc, &status))
+                        }
+                    };
+                    let note = head.note.clone();
+                    stream_metering::run(cx, handler, requests, note, refusal).map(Ok).boxed()
                 }
                 Err(error) => {
                     let status = head.error_status(&error);

@@ -39,25 +39,33 @@ impl Metered {
             kind,
             n_operations: asked(kind, &cx.rpc, request),
             free: FREE.contains(&cx.rpc.as_str()),
+            is_part: false,
         };
         let begun = usage::begin(&cx.platform, caller, call).await?;
         Ok(Some(Self { begun, kind, rpc: cx.rpc.clone(), touched: cx.touched.clone(), note: note.clone() }))
     }
 
-    /// Counts the call if it succeeded, at least in part.
-    pub async fn end(self, reply: Option<&Reply>) {
-        let good = [Code::Success as i32, Code::MixedStatus as i32];
-        let Some(reply) = reply.filter(|reply| good.contains(&reply.code)) else { return };
+    /// Whether a call with this code counts.
+    pub fn counts(code: i32) -> bool {
+        [Code::Success as i32, Code::MixedStatus as i32].contains(&code)
+    }
+
+    /// Counts the call if it succeeded, at least in part. Returns how many operations it was.
+    pub async fn end(self, reply: Option<&Reply>) -> u64 {
+        let Some(reply) = reply.filter(|reply| Self::counts(reply.code)) else { return 0 };
         let (model_id, n_operations) = used(self.kind, &self.rpc, &reply.body);
         let (app_owner_id, app_id) = self.touched.app_ids();
         self.note.set_operations(n_operations);
         self.begun.end(Done { app_owner_id, app_id, model_id, n_operations }).await;
+        n_operations
     }
 }
 
-fn kind(rpc: &str) -> OperationKind {
+pub fn kind(rpc: &str) -> OperationKind {
     match rpc {
-        "PostModelOutputs" | "PostWorkflowResults" => OperationKind::Predict,
+        "PostModelOutputs" | "PostWorkflowResults" | "GenerateModelOutputs" | "StreamModelOutputs" => {
+            OperationKind::Predict
+        }
         "PostSearches" | "PostSearchesByID" | "PostInputsSearches" | "PostAnnotationsSearches" => {
             OperationKind::Search
         }
@@ -70,11 +78,11 @@ fn kind(rpc: &str) -> OperationKind {
 /// As many operations as inputs came with the request, and one for everything else.
 fn asked(kind: OperationKind, rpc: &str, request: &Bytes) -> u64 {
     let n_inputs = match (kind, rpc) {
-        (OperationKind::Predict, "PostModelOutputs") => {
-            OutputsAsked::decode(request.clone()).map_or(0, |asked| asked.inputs.len())
+        (OperationKind::Predict, "PostWorkflowResults") => {
+            ResultsAsked::decode(request.clone()).map_or(0, |asked| asked.inputs.len())
         }
         (OperationKind::Predict, _) => {
-            ResultsAsked::decode(request.clone()).map_or(0, |asked| asked.inputs.len())
+            OutputsAsked::decode(request.clone()).map_or(0, |asked| asked.inputs.len())
         }
         (OperationKind::AddInput, _) => {
             InputsAsked::decode(request.clone()).map_or(0, |asked| asked.inputs.len())
@@ -107,11 +115,11 @@ fn used(kind: OperationKind, rpc: &str, answer: &Bytes) -> (String, u64) {
 
 fn outputs(rpc: &str, answer: &Bytes) -> Vec<Output> {
     match rpc {
-        "PostModelOutputs" => Outputs::decode(answer.clone()).unwrap_or_default().outputs,
-        _ => {
+        "PostWorkflowResults" => {
             let results = Results::decode(answer.clone()).unwrap_or_default().results;
             results.into_iter().flat_map(|result| result.outputs).collect()
         }
+        _ => Outputs::decode(answer.clone()).unwrap_or_default().outputs,
     }
 }
 
@@ -252,6 +260,6 @@ mod tests {
         }
         let n_special =
             service.methods().filter(|method| kind(method.name()) != OperationKind::Other).count();
-        assert_eq!(n_special, 8);
+        assert_eq!(n_special, 10);
     }
 }

@@ -45,6 +45,19 @@ impl AccessNote {
         self.edit(|fields| fields.n_operations = Some(n_operations));
     }
 
+    /// Writes a line of its own for operations of a stream, whose request is on the log since it was opened.
+    pub fn log_operations(&self, id: &str, n_operations: u64) {
+        let fields = self.fields();
+        tracing::info!(
+            target: "access",
+            id,
+            caller = fields.caller.as_deref().unwrap_or("-"),
+            route = fields.route.as_deref().unwrap_or("unmatched"),
+            operations = n_operations,
+            "counted"
+        );
+    }
+
     fn edit(&self, change: impl FnOnce(&mut Fields)) {
         change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
     }

@@ -5,6 +5,7 @@
 mod accounts;
 mod archives;
 mod bindings;
+mod brought_models;
 mod clips;
 mod coverage;
 mod grpc;
@@ -16,5 +17,6 @@ mod routes;
 mod runners;
 mod scenarios;
 mod schema;
+mod streams;
 mod usage;
 mod world;

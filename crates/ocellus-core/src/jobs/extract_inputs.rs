@@ -7,21 +7,19 @@ mod tests;
 use futures_util::FutureExt;
 use ocellus_store as store;
 
-use super::{JobCtx, JobKind, NewJob, Outcome};
+use super::{JobCtx, JobKind, NewJob, Outcome, call_back};
 use crate::extractions::contents::{Contents, Item};
 use crate::extractions::{Extraction, MAX_REFUSED_KEPT, Refused, State, id_of, source};
 use crate::inputs::create::{self, Candidate};
 use crate::inputs::labels::Labeller;
 use crate::inputs::{Adding, NewInput};
+use crate::usage::{self, Begun, Tally};
 use crate::{Error, Kind, MediaKind, Resource, Result, annotations, resources};
 
-pub(crate) const KIND: JobKind = JobKind {
-    name: "extract_inputs",
-    max_attempts: 20,
-    run: |cx| run(cx).boxed(),
-    begin: None,
-    give_up: Some(give_up),
-};
+const NAME: &str = "extract_inputs";
+
+pub(crate) const KIND: JobKind =
+    JobKind { name: NAME, max_attempts: 20, run: |cx| run(cx).boxed(), begin: None, give_up: Some(give_up) };
 
 /// An address that does not answer is asked this often in all.
 const FETCH_ATTEMPTS: i64 = 3;
@@ -45,15 +43,23 @@ async fn run(cx: JobCtx) -> Result<Outcome> {
     };
     let is_archive = contents.is_archive();
     change(&cx, move |doc| doc.is_archive = is_archive).await?;
-    add_all(&cx, doc, contents).await?;
+    match add_all(&cx, doc, contents).await {
+        // The next month is too long to wait for; what was taken in stays.
+        Err(error) if error.kind == Kind::Exhausted => return Ok(failed(&cx, error)),
+        added => added?,
+    }
     let (uid, id, now_us) = (app_uid(&cx).to_owned(), cx.part.subject.clone(), cx.platform.clock().now_us());
+    let account_id = cx.job.account_id;
     Ok(Outcome::effect(move |tx| {
+        let mut has_ended = false;
         resources::rewrite::<Extraction>(tx, &uid, &id, now_us, |doc| {
-            if doc.state == State::Running {
+            has_ended = doc.state == State::Running;
+            if has_ended {
                 doc.state = State::Done;
             }
             Ok(())
-        })
+        })?;
+        if has_ended { call_back::follow_up(tx, (&account_id, &uid), &id, now_us) } else { Ok(()) }
     }))
 }
 
@@ -109,12 +115,18 @@ fn give_up(
     now_us: i64,
 ) -> Result<()> {
     let uid = job.app_uid.as_deref().unwrap_or_default();
+    let mut has_ended = false;
     resources::rewrite::<Extraction>(tx, uid, &part.subject, now_us, |doc| {
-        if !doc.state.is_over() {
+        has_ended = !doc.state.is_over();
+        if has_ended {
             (doc.state, doc.failure) = (State::Failed, error.message.clone());
         }
         Ok(())
-    })
+    })?;
+    match has_ended {
+        true => call_back::follow_up(tx, (&job.account_id, uid), &part.subject, now_us),
+        false => Ok(()),
+    }
 }
 
 /// Makes inputs of all entries from where an earlier attempt stopped.
@@ -149,6 +161,11 @@ async fn add(cx: &JobCtx, doc: &Extraction, from: u64, items: Vec<Item>) -> Resu
             }
         }
     }
+    let who = (cx.job.account_id.as_str(), doc.key_id.as_str());
+    let begun = match new.len() as u64 {
+        0 => None,
+        n_inputs => Some(usage::begin_inputs(&cx.platform, who, NAME, n_inputs).await?),
+    };
     // Held until the rows that refer to the new blobs are written.
     let held = cx.platform.blob_gate().clone().read_owned().await;
     let candidates = create::prepare_all(&cx.platform, app_uid(cx), new).await;
@@ -161,10 +178,15 @@ async fn add(cx: &JobCtx, doc: &Extraction, from: u64, items: Vec<Item>) -> Resu
         names,
         kinds,
         refused,
+        tally: begun.as_ref().map(Begun::tally),
     };
     let done = cx.platform.store().write(move |tx| step.write(tx)).await;
     drop(held);
-    done
+    let n_new = done?;
+    if let Some(begun) = begun {
+        begun.settle(n_new);
+    }
+    Ok(())
 }
 
 fn new_input(doc: &Extraction, name: &str, source: crate::Source, kind: MediaKind) -> NewInput {
@@ -191,29 +213,36 @@ struct Step {
     names: Vec<String>,
     kinds: Vec<MediaKind>,
     refused: Vec<Refused>,
+    tally: Option<Tally>,
 }
 
 impl Step {
-    fn write(&self, tx: &store::Tx<'_>) -> Result<()> {
+    /// How many inputs it makes.
+    fn write(&self, tx: &store::Tx<'_>) -> Result<u64> {
         let (uid, id) = (app_uid(&self.cx), &self.cx.part.subject);
         create::check_alive(tx, uid)?;
         let now_us = self.cx.platform.clock().now_us();
-        let mut is_ours = false;
+        let (mut is_ours, mut n_new) = (false, 0);
         resources::rewrite::<Extraction>(tx, uid, id, now_us, |doc| {
             is_ours = doc.state == State::Running && doc.n_seen == self.from;
             if is_ours {
                 doc.n_seen += self.n_items;
-                self.add(tx, doc, now_us)?;
+                n_new = self.add(tx, doc, now_us)?;
             }
             Ok(())
         })?;
+        if let Some(tally) = self.tally.as_ref().filter(|_| n_new > 0)
+            && let Some(app) = tx.app_by_uid(uid)?
+        {
+            tally.add(tx, &app, n_new)?;
+        }
         match is_ours {
-            true => Ok(()),
+            true => Ok(n_new),
             false => Err(Error::cancelled("the extraction was stopped or is done elsewhere")),
         }
     }
 
-    fn add(&self, tx: &store::Tx<'_>, doc: &mut Extraction, now_us: i64) -> Result<()> {
+    fn add(&self, tx: &store::Tx<'_>, doc: &mut Extraction, now_us: i64) -> Result<u64> {
         let by = Labeller {
             platform: self.cx.platform.clone(),
             app_uid: app_uid(&self.cx).to_owned(),
@@ -241,7 +270,7 @@ impl Step {
                 }
             }
         }
-        Ok(())
+        Ok(results.iter().flatten().filter(|added| added.is_new).count() as u64)
     }
 
     /// Puts an entry that made no input on record.

@@ -87,7 +87,7 @@ impl Quota {
     /// How much of it a call takes; nothing when it is about something else.
     fn amount(counted: Counted, call: &Call) -> u64 {
         match counted {
-            Counted::Calls => 1,
+            Counted::Calls => u64::from(!call.is_part),
             Counted::Operations(kind) if kind == call.kind => call.n_operations,
             Counted::Operations(_) => 0,
         }

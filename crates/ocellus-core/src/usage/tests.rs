@@ -23,11 +23,23 @@ async fn platforms(quotas: &[&str]) -> Vec<TestPlatform> {
 }
 
 fn predict(n_operations: u64) -> Call {
-    Call { operation: "PostModelOutputs".to_owned(), kind: OperationKind::Predict, n_operations, free: false }
+    Call {
+        operation: "PostModelOutputs".to_owned(),
+        kind: OperationKind::Predict,
+        n_operations,
+        free: false,
+        is_part: false,
+    }
 }
 
 fn other(operation: &str) -> Call {
-    Call { operation: operation.to_owned(), kind: OperationKind::Other, n_operations: 1, free: false }
+    Call {
+        operation: operation.to_owned(),
+        kind: OperationKind::Other,
+        n_operations: 1,
+        free: false,
+        is_part: false,
+    }
 }
 
 /// A call that works out.

@@ -28,6 +28,7 @@ async fn begun(app: &AppCtx, n_entries: usize) -> String {
         source: NewSource::Upload { id: Some("u".to_owned()), upload: Upload::default() },
         on_conflict: IdConflict::Suffix,
         template: Template::default(),
+        call_back_url: String::new(),
     };
     extractions::create(app, vec![new]).await.unwrap().remove(0).extractions.remove(0).id
 }
@@ -109,5 +110,30 @@ async fn an_upload_deleted_too_soon_fails_its_extraction() {
         assert_eq!(failed.state, State::Failed);
         assert!(failed.failure.contains("'u' was deleted"), "{}", failed.failure);
         assert_eq!(n_inputs(&app).await, 0);
+    }
+}
+
+#[tokio::test]
+async fn inputs_of_archives_count_as_inputs_added_and_a_quota_stops_what_brings_more() {
+    let quotas = ["add_input 60/month".to_owned(), "calls 1/day".to_owned()];
+    let config = usage::UsageConfig::read(&[], &[], &quotas).unwrap();
+    for store in ocellus_store::testing::TestStore::all().await {
+        let test = TestPlatform::on(store, |platform| platform.usage = config.clone()).await;
+        let app = test.app().await;
+        let id = begun(&app, 100).await;
+        test.settle().await;
+        let stopped = extractions::get(&app, &id).await.unwrap().doc;
+        assert_eq!(stopped.state, State::Failed);
+        assert!(
+            stopped.failure.starts_with("exceeded limit of 60 add_input operations"),
+            "{}",
+            stopped.failure
+        );
+        let n_made = n_inputs(&app).await;
+        assert!((1..=60).contains(&n_made) && stopped.made.texts == n_made as u64, "{n_made}");
+        let counts = usage::realtime(&test.account().await, None).await.unwrap();
+        let n_counted: u64 = counts.into_iter().map(|(_, n)| n).sum();
+        assert_eq!(n_counted, n_made as u64, "and nothing but those");
+        assert_eq!(test.platform.count_open_jobs().await.unwrap(), 0);
     }
 }
