@@ -4,7 +4,7 @@ mod child;
 pub(crate) mod fragments;
 mod frames;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::path::PathBuf;
 

@@ -1,5 +1,7 @@
-//! The parts of images that annotations mark: which of them are described by a vector of their own, and how the rows that
+//! The parts of images and of the frames of videos that annotations mark: which of them are described by a vector of their own, and how the rows that
 //! say so follow the annotations.
+
+use std::collections::HashSet;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -7,7 +9,7 @@ use ocellus_algo::image::{self, DecodeLimits, RgbImage};
 use ocellus_store as store;
 use sha2::{Digest, Sha256};
 
-use super::{Data, Shape};
+use super::{Data, Frame, Region, Shape};
 use crate::inputs::STATE_READY;
 use crate::inputs::labels::Labeller;
 use crate::jobs::describe_parts;
@@ -105,24 +107,60 @@ fn lit(mask: &RgbImage, color: Option<[u8; 3]>) -> Option<CropBox> {
     })
 }
 
+/// A part of an input that has an outline: a region, and for one of a video the frame that shows it.
+pub(crate) struct Marked<'a> {
+    pub region: &'a Region,
+    pub frame: Option<&'a Frame>,
+}
+
+impl Marked<'_> {
+    /// What tells it from others; none if it has no area.
+    pub fn outline(&self) -> Option<String> {
+        let of_shape = outline(self.region.shape.as_ref()?)?;
+        Some(match self.frame {
+            None => of_shape,
+            Some(Frame { time_ms, number, .. }) => format!("at {time_ms} ms, {number}: {of_shape}"),
+        })
+    }
+}
+
+impl Data {
+    /// The parts of an image, or those of the frames of a video. An id that comes again in another frame counts once.
+    pub(crate) fn marked(&self, kind: MediaKind) -> Vec<Marked<'_>> {
+        let of_frame = |frame| move |region| Marked { region, frame: Some(frame) };
+        let all: Vec<Marked<'_>> = match kind {
+            MediaKind::Image => self.regions.iter().map(|region| Marked { region, frame: None }).collect(),
+            MediaKind::Video => {
+                self.frames.iter().flat_map(|frame| frame.regions.iter().map(of_frame(frame))).collect()
+            }
+            MediaKind::Audio | MediaKind::Text => Vec::new(),
+        };
+        let mut ids = HashSet::new();
+        all.into_iter().filter(|marked| ids.insert(marked.region.id.as_str())).collect()
+    }
+}
+
 /// Makes the rows of an annotation's parts what it says, in the transaction that writes it. What is new or has another
 /// outline waits for its vector, and a job for the input is added unless one is under way or the input is not ready yet;
 /// then the parts are described after it.
 pub(super) fn follow(tx: &store::Tx<'_>, by: &Labeller, row: &store::Annotation, data: &Data) -> Result<()> {
-    let wanted: Vec<store::AnnotationRegion> = data
-        .regions
-        .iter()
-        .filter_map(|region| {
-            Some(store::AnnotationRegion {
-                app_uid: row.app_uid.clone(),
-                annotation_id: row.id.clone(),
-                region_id: region.id.clone(),
-                input_id: row.input_id.clone(),
-                outline: outline(region.shape.as_ref()?)?,
-            })
-        })
-        .collect();
     let known = tx.regions_of_annotation(&row.app_uid, &row.id)?;
+    if known.is_empty() && data.all_regions().next().is_none() {
+        return Ok(());
+    }
+    let input = tx.input(&row.app_uid, &row.input_id)?;
+    let kind = input.as_ref().and_then(|input| MediaKind::from_name(&input.kind));
+    let marked = kind.map(|kind| data.marked(kind)).unwrap_or_default();
+    let part = |marked: &Marked<'_>| {
+        Some(store::AnnotationRegion {
+            app_uid: row.app_uid.clone(),
+            annotation_id: row.id.clone(),
+            region_id: marked.region.id.clone(),
+            input_id: row.input_id.clone(),
+            outline: marked.outline()?,
+        })
+    };
+    let wanted: Vec<store::AnnotationRegion> = marked.iter().filter_map(part).collect();
     let gone: Vec<store::AnnotationRegion> = known
         .iter()
         .filter(|old| !wanted.iter().any(|new| new.region_id == old.region_id))
@@ -130,13 +168,7 @@ pub(super) fn follow(tx: &store::Tx<'_>, by: &Labeller, row: &store::Annotation,
         .collect();
     tx.delete_annotation_regions(&gone)?;
     let fresh: Vec<store::AnnotationRegion> = wanted.into_iter().filter(|new| !known.contains(new)).collect();
-    if fresh.is_empty() {
-        return Ok(());
-    }
-    let Some(input) = tx.input(&row.app_uid, &row.input_id)? else { return Ok(()) };
-    if input.kind != MediaKind::Image.name() {
-        return Ok(());
-    }
+    let Some(input) = input.filter(|_| !fresh.is_empty()) else { return Ok(()) };
     // Parts that wait already have a job, which looks for more before it ends.
     let under_way = !tx.waiting_regions(&row.app_uid, &row.input_id, 1)?.is_empty();
     tx.put_annotation_regions(&fresh)?;

@@ -6,7 +6,7 @@ mod tests;
 use futures_util::FutureExt;
 use ocellus_store as store;
 
-use super::{JobCtx, JobKind, NewJob, Outcome};
+use super::{JobCtx, JobKind, NewJob, Outcome, describe_parts};
 use crate::inputs::STATE_READY;
 use crate::inputs::doc::InputDoc;
 use crate::{Error, Kind, MediaKind, Platform, Result, predict};
@@ -89,13 +89,23 @@ async fn run(cx: JobCtx) -> Result<Outcome> {
         }
     }
     let (id, now_us) = (cx.platform.ids().id(), cx.platform.clock().now_us());
-    let account_id = cx.job.account_id.clone();
+    let (account_id, platform) = (cx.job.account_id.clone(), cx.platform.clone());
     Ok(Outcome::effect(move |tx| {
         // What was deleted meanwhile stays deleted.
         let ids: Vec<&str> = vectors.iter().map(|vector| vector.input_id.as_str()).collect();
         let there = tx.inputs_by_ids(&app_uid, &ids)?;
         let still = |vector: &&store::Vector| there.iter().any(|input| input.id == vector.input_id);
         tx.put_vectors(&vectors.iter().filter(still).cloned().collect::<Vec<_>>())?;
+        // Their parts are as old as they are.
+        for input in &there {
+            let parts = tx.regions_of_inputs(&app_uid, &[&input.id])?;
+            let under_way = !tx.waiting_regions(&app_uid, &input.id, 1)?.is_empty();
+            tx.put_annotation_regions(&parts)?;
+            if !parts.is_empty() && !under_way {
+                let id = platform.ids().id();
+                describe_parts::job(&id, &account_id, &app_uid, &input.id, now_us).insert(tx)?;
+            }
+        }
         job((&id, &account_id), &app_uid, &space, last_seq, now_us).insert(tx)
     }))
 }

@@ -1,4 +1,4 @@
-//! Likeness to the parts of images that annotations mark, each of which has a vector of its own.
+//! Likeness to the parts of images and frames that annotations mark, each of which has a vector of its own.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -51,7 +51,7 @@ pub(super) async fn best(
         None => Selection::Except(scope.seen.fresh_parts.clone()),
     };
     let platform = app.platform();
-    let space = space_of_parts(platform.catalog().embedding().version_id());
+    let space = space_of_parts(likeness.space());
     let index: Arc<Space> = platform.indexes().current(platform.store(), app.uid(), &space).await?;
     let (selection, mut k) = (Arc::new(selection), n_wanted.max(1));
     loop {

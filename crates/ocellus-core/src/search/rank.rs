@@ -12,6 +12,7 @@ use crate::annotations::parts::space_of_parts;
 use crate::indexes::{Found, Space};
 use crate::models::Predictor;
 use crate::predict::{self, PredictOptions, Prediction};
+use crate::workflows::default::predicting_versions;
 use crate::{AppCtx, CropBox, Error, Kind, Resource, Result, Source, annotations, inputs};
 
 /// The order of the hits.
@@ -365,9 +366,17 @@ async fn values(app: &AppCtx, concepts: Vec<(bool, ByConcept)>) -> Result<Vec<(b
 fn values_of(tx: &Tx<'_>, uid: &str, by: &ByConcept) -> Result<HashMap<String, f32>> {
     Ok(match by {
         ByConcept::Predicted { version_id, id } => {
-            let found =
-                tx.inputs_with_prediction(uid, version_id, std::slice::from_ref(id), 0.0, i64::MAX)?;
-            found.into_iter().map(|(input, value)| (input, value as f32)).collect()
+            let mut versions = predicting_versions(tx, uid)?;
+            versions.push(version_id.clone());
+            let mut best: HashMap<String, f32> = HashMap::new();
+            for version_id in &versions {
+                let ids = std::slice::from_ref(id);
+                for (input, value) in tx.inputs_with_prediction(uid, version_id, ids, 0.0, i64::MAX)? {
+                    let known = best.entry(input).or_default();
+                    *known = known.max(value as f32);
+                }
+            }
+            best
         }
         ByConcept::Labelled(term) => {
             let ids = select::concept_ids(tx, uid, term)?;

@@ -17,6 +17,8 @@ pub(crate) struct Frames {
     about: VideoAbout,
     file: NamedTempFile,
     sampling: Sampling,
+    /// The time of the first frame.
+    offset_ms: u64,
     child: Child,
     pictures: BufReader<ChildStdout>,
     complaint: JoinHandle<String>,
@@ -35,16 +37,38 @@ impl Frames {
         // A video that ends before the middle of its first span is looked at where it begins.
         let short = about.duration_ms > 0 && about.duration_ms <= sampling.offset_ms();
         let sampling = Sampling { midpoint: sampling.midpoint && !short, ..sampling };
+        Self::start(config, (file, about), (sampling, sampling.offset_ms()), MAX_FRAMES + 1)
+    }
+
+    /// The picture that is shown at a time. `Invalid` if the video ends before.
+    pub(crate) async fn still(config: &VideoConfig, bytes: Bytes, time_ms: u64) -> Result<RgbImage> {
+        let file = on_disk(bytes).await?;
+        let about = probe(config, file.path()).await?;
+        let late =
+            || Error::invalid("frame_info.time", format!("{time_ms} ms is after the end of the video"));
+        if about.duration_ms > 0 && time_ms >= about.duration_ms {
+            return Err(late());
+        }
+        let mut frames = Self::start(config, (file, about), (Sampling::default(), time_ms), 1)?;
+        frames.next().await?.map(|frame| frame.picture).ok_or_else(late)
+    }
+
+    fn start(
+        config: &VideoConfig,
+        (file, about): (NamedTempFile, VideoAbout),
+        (sampling, offset_ms): (Sampling, u64),
+        n_frames: u64,
+    ) -> Result<Self> {
         let mut command = command(config, &config.ffmpeg, file.path());
         command.args(["-nostdin", "-map", "0:v:0", "-an", "-sn", "-dn", "-threads", "1", "-vf"]);
-        command.arg(filter(sampling)).args(["-frames:v", &(MAX_FRAMES + 1).to_string()]);
+        command.arg(filter(sampling.sample_ms, offset_ms)).args(["-frames:v", &n_frames.to_string()]);
         command.args(["-f", "image2pipe", "-c:v", "ppm", "-pix_fmt", "rgb24", "pipe:1"]);
         let mut child = command.spawn().map_err(Error::internal)?;
         let complaint = tokio::spawn(complaint(child.stderr.take()));
         let no_pipe = || Error::internal(anyhow::anyhow!("ffmpeg has no output"));
         let pictures = BufReader::with_capacity(1 << 16, child.stdout.take().ok_or_else(no_pipe)?);
         let config = config.clone();
-        Ok(Self { config, about, file, sampling, child, pictures, complaint, n_frames: 0 })
+        Ok(Self { config, about, file, sampling, offset_ms, child, pictures, complaint, n_frames: 0 })
     }
 
     /// What the file says of itself.
@@ -63,7 +87,7 @@ impl Frames {
                 return Err(too_long(self.sampling));
             }
             let idx = self.n_frames;
-            let time_ms = u64::from(idx) * u64::from(self.sampling.sample_ms) + self.sampling.offset_ms();
+            let time_ms = u64::from(idx) * u64::from(self.sampling.sample_ms) + self.offset_ms;
             if idx > 0 && self.about.duration_ms > 0 && time_ms >= self.about.duration_ms {
                 // The filter shows the last picture once more where the video's end falls on a time to look at.
                 continue;
@@ -95,8 +119,7 @@ fn too_long(sampling: Sampling) -> Error {
 }
 
 /// Picks, for each time to look at, the picture that is shown then; and scales it down.
-fn filter(sampling: Sampling) -> String {
-    let (every, offset) = (sampling.sample_ms, sampling.offset_ms());
+fn filter(every: u32, offset: u64) -> String {
     format!(
         "setpts=PTS-STARTPTS-({offset}/1000)/TB,fps=fps=1000/{every}:round=up:start_time=0,\
          scale=w='min({MAX_SIDE},iw)':h='min({MAX_SIDE},ih)':force_original_aspect_ratio=decrease"

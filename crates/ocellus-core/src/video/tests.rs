@@ -9,7 +9,7 @@ use super::*;
 use crate::Kind;
 
 /// A video that shows one colour after the other, each for a second, 10 frames a second.
-fn colours(extension: &str, colours: &[&str]) -> Bytes {
+pub(crate) fn colours(extension: &str, colours: &[&str]) -> Bytes {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(format!("made.{extension}"));
     let mut ffmpeg = Command::new("ffmpeg");

@@ -6,7 +6,9 @@ use ocellus_store as store;
 use ocellus_store::testing::TestStore;
 
 use super::*;
-use crate::annotations::{self, AnnotationPatch, Data, NewAnnotation, Region, Said, Shape, Status, parts};
+use crate::annotations::{
+    self, AnnotationPatch, Data, Frame, NewAnnotation, Region, Said, Shape, Status, parts,
+};
 use crate::indexes::IndexConfig;
 use crate::inputs::NewInput;
 use crate::search::{ConceptTerm, Rank, RankBy};
@@ -213,6 +215,14 @@ async fn annotations_are_found_as_a_naive_evaluation_finds_them() {
             }
             // In no order they are the same ones.
             let all = search(&app, query(terms, None, Page::first(100))).await.unwrap();
+            let places: Vec<(&str, String)> =
+                all.iter().map(|hit| (hit.input.id.as_str(), name(hit))).collect();
+            assert!(places.is_sorted(), "in the order of their inputs and then of creation: {places:?}");
+            let mut pages = Vec::new();
+            for page in 1..=8 {
+                pages.extend(search(&app, query(terms, None, Page { page, per_page: 7 })).await.unwrap());
+            }
+            assert_eq!(pages, all, "{terms:?}");
             let mut ids: Vec<String> = all.iter().map(name).collect();
             let mut wanted_ids: Vec<String> = expected.iter().map(|(id, _)| id.clone()).collect();
             ids.sort();
@@ -369,4 +379,72 @@ async fn a_marked_part_is_described_and_follows_its_annotation_and_input() {
         assert_eq!(left.into_iter().map(|row| row.annotation_id).collect::<Vec<_>>(), ["cat"]);
         assert_eq!(inputs::get(&app, "cat").await.unwrap().state, inputs::InputState::Ready);
     }
+}
+
+#[tokio::test]
+async fn a_marked_part_of_a_frame_is_described_and_words_find_parts() {
+    let video = crate::video::tests::colours("mp4", &["red", "lime", "blue"]);
+    for store in TestStore::all().await {
+        let pair = crate::testing::image_text(false);
+        let test = TestPlatform::on(store, |config| config.image_text = Some(pair.clone())).await;
+        let app = test.app().await;
+        let frame = |id: &str, time_ms: u64, number: u32| Data {
+            frames: vec![Frame { time_ms, number, regions: boxed(id, LEFT).regions, ..Frame::default() }],
+            ..Data::default()
+        };
+        let source = Source::Bytes(video.clone());
+        let early = NewInput {
+            source: source.clone(),
+            kind: MediaKind::Video,
+            parts: frame("red", 500, 5),
+            ..image("clip", "dog.png")
+        };
+        inputs::create(&app, vec![early]).await.unwrap().remove(0).unwrap();
+        test.settle().await;
+        let new = |id: &str, time_ms, number| NewAnnotation {
+            id: Some(id.to_owned()),
+            input_id: "clip".to_owned(),
+            data: frame("r", time_ms, number),
+            ..NewAnnotation::default()
+        };
+        // One is told by its number alone, and one lies behind the end.
+        let late = vec![new("green", 1500, 15), new("blue", 0, 25), new("after", 9000, 90)];
+        annotations::create(&app, late).await.unwrap().into_iter().for_each(|made| drop(made.unwrap()));
+        test.settle().await;
+        for (words, id) in [("green", "green"), ("blue", "blue")] {
+            let by = RankBy::Text(words.to_owned());
+            let terms = [(false, term("", &[], true))];
+            let found = search(&app, query(&terms, Some(by), Page::first(10))).await.unwrap();
+            let found: Vec<_> = found.iter().map(|hit| (name(hit), hit.score)).collect();
+            assert_eq!((found[0].0.as_str(), found.len()), (id, 4), "{found:?}");
+            assert!(found[0].1 > 0.97 && found[1].1 < 0.96, "{found:?}");
+        }
+        let early = annotations::of_inputs(&app, &["clip".to_owned()]).await.unwrap();
+        let early = early.iter().find(|one| !["green", "blue", "after"].contains(&one.id.as_str())).unwrap();
+        let found = search(&app, query(&[], Some(RankBy::Annotation(early.id.clone())), Page::first(10)));
+        let found = found.await.unwrap();
+        assert_eq!(name(&found[0]), early.id, "described together with its input");
+        assert!((found[0].score - 1.0).abs() < 1e-3 && found[1].score < 0.99);
+    }
+}
+
+#[tokio::test]
+async fn parts_that_are_older_than_the_pair_are_described_in_its_space_too() {
+    let test = TestPlatform::new().await;
+    let app = test.app().await;
+    inputs::create(&app, vec![NewInput { parts: boxed("p", LEFT), ..image("dog", "dog.png") }])
+        .await
+        .unwrap();
+    test.settle().await;
+    let pair = crate::testing::image_text(false);
+    let later = test.another_with(|config| config.image_text = Some(pair));
+    later.describe_older_inputs().await.unwrap();
+    later.run_until_idle().await.unwrap();
+    let space = parts::space_of_parts(later.image_text().unwrap().space());
+    let old = parts::space_of_parts(later.catalog().embedding().version_id());
+    let uid = app.uid().to_owned();
+    let count = move |tx: &mut Tx<'_>| {
+        Ok::<_, Error>((tx.count_vectors(&uid, &space)?, tx.count_vectors(&uid, &old)?))
+    };
+    assert_eq!(test.platform.store().read(count).await.unwrap(), (1, 1));
 }
