@@ -5,12 +5,20 @@ use ocellus_core::{Error, Result};
 
 use crate::pb::worker::Worker as AnyWorker;
 use crate::pb::*;
+use crate::queries::Of;
 use crate::{annotations, documents, queries};
 
-/// What a filter asks of annotations; takes the concepts and regions out of `data`, what is left of it is about inputs.
-/// What cannot be asked is refused by name.
-pub fn read(wire: Annotation, data: &mut Data, field: &str) -> Result<AnnotationTerm> {
+/// What a filter asks of annotations; takes the concepts and regions out of `data`, and the words if annotations are
+/// looked for. What is left of it is about inputs. What cannot be asked is refused by name.
+pub fn read(of: Of, wire: Annotation, data: &mut Data, field: &str) -> Result<AnnotationTerm> {
     refuse(&wire, data, field)?;
+    let words = match of {
+        Of::Annotations => data.text.as_mut().map(|text| std::mem::take(&mut text.raw)).unwrap_or_default(),
+        Of::Inputs => String::new(),
+    };
+    if !words.is_empty() {
+        data.text = None;
+    }
     let (mut user_id, mut model, mut workflow) =
         (wire.user_id, wire.model_version_id, wire.workflow_version_id);
     match wire.worker.and_then(|worker| worker.worker) {
@@ -35,6 +43,7 @@ pub fn read(wire: Annotation, data: &mut Data, field: &str) -> Result<Annotation
         changed_us: None,
         input_level: wire.input_level,
         of_parts,
+        words,
         info: wire.annotation_info.map(documents::from_struct).unwrap_or_default(),
         concepts: said.chain(said_of_parts).map(queries::term).collect(),
     })

@@ -12,7 +12,10 @@ use crate::{documents, paging, status, task_answers, tasks};
 
 pub async fn post_label_orders(cx: Cx, req: PostLabelOrdersRequest) -> Result<MultiLabelOrderResponse> {
     let app = cx.app(req.user_app_id).await?;
-    let new = req.label_orders.into_iter().map(|order| read(&app, order)).collect::<Result<_>>()?;
+    let mut new = req.label_orders.into_iter().map(|order| read(&app, order)).collect::<Result<Vec<_>>>()?;
+    for task in new.iter_mut().filter_map(|(_, task)| task.as_mut()) {
+        tasks::find(&app, &mut task.doc).await?;
+    }
     let made = label_orders::create(&app, new).await?;
     many(&cx, &app, &made).await
 }

@@ -104,7 +104,7 @@ fn filter(of: Of, filter: Filter, field: &str, found: &mut Vec<CoreFilter>) -> R
             found.push(CoreFilter { negate, test });
         }
         let mut data = annotation.data.take().unwrap_or_default();
-        let mut term = annotation_terms::read(annotation, &mut data, &format!("{field}.annotation"))?;
+        let mut term = annotation_terms::read(of, annotation, &mut data, &format!("{field}.annotation"))?;
         if of == Of::Annotations {
             term.changed_us = changed.take();
         }
@@ -189,12 +189,11 @@ fn about_data(data: Data, negate: bool, field: &str, found: &mut Vec<CoreFilter>
         }
     }
     if let Some(text) = data.text {
-        if !text.raw.is_empty() {
-            return Err(Error::unsupported(
-                "filters by a text are not implemented by this server; rank by it",
-            ));
+        match text.raw.is_empty() {
+            // What is said of an input in words counts where annotations are asked about.
+            false => add(Test::Words { text: text.raw, said_too: field.contains(".annotation.") }),
+            true => about_url(text.url, MediaKind::Text, &mut kinds, &mut add),
         }
-        about_url(text.url, MediaKind::Text, &mut kinds, &mut add);
     }
     if let Some(video) = data.video {
         about_url(video.url, MediaKind::Video, &mut kinds, &mut add);

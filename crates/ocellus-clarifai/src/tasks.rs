@@ -7,7 +7,7 @@ use ocellus_core::tasks::{
     self, Counts, InputSource, Review, Strategy, Task as CoreTask, TaskConcept as CoreConcept, TaskKind,
     TaskListing, TaskStatus,
 };
-use ocellus_core::{AppCtx, Error, JsonMap, PatchAction, Resource, Result};
+use ocellus_core::{AppCtx, Error, JsonMap, Page, PatchAction, Resource, Result};
 use serde_json::Value;
 
 use crate::pb::status::{BaseResponse, StatusCode as Code};
@@ -17,12 +17,16 @@ use crate::pb::task_review::{StrategyInfo as ReviewInfo, TaskReviewStrategy as R
 use crate::pb::task_worker::{StrategyInfo, TaskWorkerStrategy as StrategyKind, WorkerType};
 use crate::pb::worker::Worker as AnyWorker;
 use crate::pb::*;
+use crate::queries::Of;
 use crate::rpc::Cx;
-use crate::{annotations, documents, paging, status, task_answers};
+use crate::{annotations, documents, paging, saved_searches, searches, status, task_answers};
 
 pub async fn post_tasks(cx: Cx, req: PostTasksRequest) -> Result<MultiTaskResponse> {
     let app = cx.app(req.user_app_id).await?;
-    let new = req.tasks.into_iter().map(|task| read(&app, task)).collect::<Result<_>>()?;
+    let mut new = req.tasks.into_iter().map(|task| read(&app, task)).collect::<Result<Vec<_>>>()?;
+    for task in &mut new {
+        find(&app, &mut task.doc).await?;
+    }
     let made = tasks::create(&app, new).await?;
     many(&cx, &app, &made, &[]).await
 }
@@ -124,6 +128,16 @@ async fn full(cx: &Cx, app: &AppCtx, task: &Stored<CoreTask>, fields: &[String])
     Ok(wire)
 }
 
+/// Runs the saved search that a task takes its inputs from.
+pub async fn find(app: &AppCtx, task: &mut CoreTask) -> Result<()> {
+    if let InputSource::Search(id) = &task.source {
+        let search = saved_searches::find(app, id).await?;
+        let query = searches::read_search(app, search, Of::Inputs, Page::default())?;
+        task.found = ocellus_core::search::all(app, query, tasks::MAX_FOUND).await?;
+    }
+    Ok(())
+}
+
 fn unsupported(what: &str) -> Error {
     Error::unsupported(what).about(Resource::Other("task", String::new()))
 }
@@ -156,6 +170,7 @@ pub fn read(app: &AppCtx, task: Task) -> Result<New<CoreTask>> {
         label_order_id: task.label_order_id,
         sample_ms: task.sample_ms,
         metadata: task.metadata.map(documents::from_struct).unwrap_or_default(),
+        found: Vec::new(),
         filled_to: None,
     };
     Ok(New { id, doc })

@@ -55,6 +55,9 @@ pub struct Task {
     pub sample_ms: u32,
     /// The user's own data.
     pub metadata: JsonMap,
+    /// What the saved search has found, until it is in the queue.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub found: Vec<String>,
     /// Inputs up to this place in the app's order are in the queue; absent once all are.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filled_to: Option<i64>,
@@ -117,9 +120,12 @@ pub enum InputSource {
     Input(String),
     /// Those of a dataset when the task was made.
     Dataset(String),
-    /// What a saved search found when the task was made.
+    /// What a saved search found when the task was made; the dialect has run it.
     Search(String),
 }
+
+/// The most inputs of a task that a saved search may find.
+pub const MAX_FOUND: usize = 10_000;
 
 /// What happens with work that was handed in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -228,10 +234,6 @@ impl Task {
         if labelers as usize > self.workers_per_input() {
             let message = "must not be more than the workers who label each input";
             return Err(Error::invalid(field, message));
-        }
-        if labelers > 1 && matches!(self.kind, TaskKind::Boxes | TaskKind::Polygons) {
-            let message = "consensus of several labelers is only built for classification";
-            return Err(Error::unsupported(message).about(crate::Resource::Other(Self::NOUN, String::new())));
         }
         Ok(())
     }

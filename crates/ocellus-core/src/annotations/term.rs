@@ -5,6 +5,7 @@ use ocellus_store as store;
 use super::{Annotation, Said, Status};
 use crate::JsonMap;
 use crate::inputs::Input;
+use crate::search::wording::Wording;
 use crate::search::{ConceptTerm, contains_all};
 
 /// A condition on an annotation. All that is given must hold of it; what is empty asks for nothing.
@@ -30,6 +31,8 @@ pub struct AnnotationTerm {
     pub of_parts: bool,
     /// Its maker's remarks contain this.
     pub info: JsonMap,
+    /// What it says in words, of the whole or of a part, has all of these.
+    pub words: String,
     /// What it speaks of: one of these.
     pub concepts: Vec<ConceptTerm>,
 }
@@ -62,7 +65,7 @@ impl AnnotationTerm {
 
     /// Whether the document must be looked at too.
     pub(crate) fn asks_for_more_than_columns(&self) -> bool {
-        self.of_parts || !self.info.is_empty() || !self.concepts.is_empty()
+        self.of_parts || !self.info.is_empty() || !self.concepts.is_empty() || !self.words.is_empty()
     }
 
     fn by_person(&self) -> bool {
@@ -85,6 +88,14 @@ impl AnnotationTerm {
             && (!self.of_parts || annotation.data.all_regions().next().is_some())
             && contains_all(&annotation.info, &self.info)
             && self.speaks(annotation)
+            && (self.words.is_empty() || self.worded(annotation))
+    }
+
+    /// Whether any text of it has all the words.
+    fn worded(&self, annotation: &Annotation) -> bool {
+        let Ok(wording) = Wording::new(&self.words) else { return false };
+        let of_parts = annotation.data.all_regions().filter_map(|region| region.text.as_ref());
+        annotation.data.text.iter().chain(of_parts).any(|text| wording.is_in(text))
     }
 
     fn speaks(&self, annotation: &Annotation) -> bool {

@@ -139,6 +139,26 @@ pub async fn add_all_of(app: &AppCtx, dataset_id: &str, from: &str) -> Result<u6
     }
 }
 
+/// Puts inputs into a dataset, however many; those that are deleted meanwhile are left out. Returns how many were not in
+/// it before.
+pub async fn add_many(app: &AppCtx, dataset_id: &str, input_ids: &[String]) -> Result<u64> {
+    const BATCH: usize = 500;
+    app.check_writable()?;
+    let mut n_added = 0;
+    // The dataset is looked for even if there is nothing to add.
+    for batch in input_ids.chunks(BATCH).chain(input_ids.is_empty().then_some(&[][..])) {
+        let by = Adder::new(app);
+        let (to, ids) = (dataset_id.to_owned(), batch.to_vec());
+        let write = move |tx: &mut store::Tx<'_>| {
+            let dataset = find(tx, &by.app_uid, &to)?;
+            let there = tx.inputs_by_ids(&by.app_uid, &ids)?;
+            by.add(tx, &to, &dataset, there.iter().map(|input| input.id.as_str()))
+        };
+        n_added += app.platform().store().write(write).await?;
+    }
+    Ok(n_added)
+}
+
 /// A dataset's inputs in the order of adding.
 pub async fn inputs(app: &AppCtx, dataset_id: &str, page: Page) -> Result<Vec<DatasetInput>> {
     let page = page.check()?;

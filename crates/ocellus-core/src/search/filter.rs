@@ -5,6 +5,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::geo::{GeoBounds, distance_km};
+use super::wording::{self, Wording};
 use super::{ConceptTerm, Filter, Test, words};
 use crate::annotations::{AnnotationTerm, Status};
 use crate::inputs::{STATE_READY, StateFilter};
@@ -47,8 +48,15 @@ impl Conditions {
 pub(super) enum SetTest {
     /// Any of the terms, by what users said.
     Labelled(Vec<ConceptTerm>),
-    /// Any of the public concepts with at least `min`, or the absence of any of the others.
-    Predicted { version_id: String, there: Vec<String>, absent: Vec<String>, min: f32 },
+    /// Any of the concepts with at least `min`, or the absence of any of the others; `named` are meant by their names,
+    /// as the app's own.
+    Predicted {
+        version_id: String,
+        there: Vec<String>,
+        named: Vec<ConceptTerm>,
+        absent: Vec<String>,
+        min: f32,
+    },
     /// In a box.
     Within(GeoBounds),
     /// One of these.
@@ -148,6 +156,17 @@ pub(super) async fn prepare(
                 conditions.sets.push((negate, SetTest::Within(bounds)));
             }
             Test::Ids(ids) => conditions.sets.push((negate, SetTest::Ids(ids))),
+            Test::Words { text, said_too } => {
+                let words = Wording::new(&text)?;
+                let own = SetTest::Ids(wording::inputs_with(app, &words).await?);
+                let said = AnnotationTerm {
+                    words: text,
+                    statuses: vec![Status::Success],
+                    ..AnnotationTerm::default()
+                };
+                let test = if said_too { SetTest::Any(vec![own, SetTest::Annotated(said)]) } else { own };
+                conditions.sets.push((negate, test));
+            }
             Test::SourceUrl(url) => conditions.sets.push((negate, SetTest::SourceUrl(url))),
             Test::SameImage(source) => {
                 let bytes = predict::bytes_of(app.platform(), &source).await?;
@@ -187,6 +206,8 @@ fn predicted(app: &AppCtx, any: &[ConceptTerm], min: f32, language: Option<&str>
     }
     let catalog = app.platform().catalog();
     let mut test = (Vec::new(), Vec::new());
+    // An app's own model may have seen an own concept of that name.
+    let named = any.iter().filter(|term| term.id.is_empty() && term.value > 0.0).cloned().collect();
     for term in any {
         let known = catalog.concept(&term.id, &term.name, language).map(|concept| concept.id.clone());
         let id = known.unwrap_or_else(|| term.id.clone());
@@ -194,7 +215,7 @@ fn predicted(app: &AppCtx, any: &[ConceptTerm], min: f32, language: Option<&str>
     }
     let (there, absent) = test;
     let version_id = catalog.general().version_id().to_owned();
-    Ok(SetTest::Predicted { version_id, there, absent, min })
+    Ok(SetTest::Predicted { version_id, there, named, absent, min })
 }
 
 /// From which probability on a concept counts as there when its absence is asked for.

@@ -1,7 +1,9 @@
 //! Finds inputs of an app: by what they look like, what they show, what was said about them and where they were made.
 
+mod all;
 pub(crate) mod anchors;
 pub(crate) mod annotations;
+mod checks;
 mod filter;
 mod geo;
 mod parts;
@@ -11,8 +13,11 @@ mod recall;
 pub mod saved;
 mod select;
 mod selection;
+mod streams;
 #[cfg(test)]
 mod tests;
+mod walk;
+pub(crate) mod wording;
 mod words;
 
 use std::collections::HashMap;
@@ -25,7 +30,9 @@ use crate::{AppCtx, CropBox, Error, GeoPoint, JsonMap, Kind, MediaKind, Page, Re
 use anchors::Seen;
 use filter::Conditions;
 use rank::Order;
+use walk::By;
 
+pub use all::all;
 pub(crate) use filter::contains_all;
 pub use recall::{RecallReport, recall};
 pub(crate) use selection::Selection;
@@ -117,6 +124,13 @@ pub enum Test {
     },
     /// It is one of these.
     Ids(Vec<String>),
+    /// Its own text has all of these words.
+    Words {
+        /// The words, in any case and order.
+        text: String,
+        /// Whether it is enough that an annotation that counts has them.
+        said_too: bool,
+    },
     /// It was created from this address.
     SourceUrl(String),
     /// It is of one of these kinds.
@@ -225,7 +239,8 @@ pub async fn run(app: &AppCtx, query: Query) -> Result<Hits> {
     let language = query.language.as_deref();
     let of_parts = terms_of_parts(app, &query.filters, language).await?;
     let mut conditions = filter::prepare(app, query.filters, language).await?;
-    let depth = if query.counted { usize::MAX } else { depth(page) };
+    let counted = query.counted;
+    let depth = if counted { usize::MAX } else { depth(page) };
     let ranked = match rank::prepare(app, query.ranks, language, query.metric, query.min_score).await? {
         Order::Creation if conditions.is_empty() && seen.is_in_order() => {
             everything(app, page, &seen).await?
@@ -237,7 +252,7 @@ pub async fn run(app: &AppCtx, query: Query) -> Result<Hits> {
         }
         order => {
             seen.restrict(&mut conditions);
-            ordered(app, order, conditions, depth).await?
+            ordered(app, order, conditions, (depth.min(self::depth(page)), counted)).await?
         }
     };
     cut_out(app, page, ranked).await
@@ -261,12 +276,22 @@ async fn terms_of_parts(
     Ok(terms)
 }
 
-async fn ordered(app: &AppCtx, order: Order, conditions: Conditions, depth: usize) -> Result<Ranked> {
-    Ok(match order {
-        Order::Creation => Ranked::unordered(select::list(app, conditions).await?),
-        Order::Likeness(likeness) => likeness.search(app, conditions, depth).await?,
-        Order::Mean(mean) => mean.search(app, conditions).await?,
-    })
+async fn ordered(
+    app: &AppCtx,
+    order: Order,
+    conditions: Conditions,
+    (depth, counted): (usize, bool),
+) -> Result<Ranked> {
+    match order {
+        Order::Creation => walk::search(app, conditions, By::Creation, depth, counted).await,
+        Order::Likeness(likeness) => {
+            likeness.search(app, conditions, if counted { usize::MAX } else { depth }).await
+        }
+        Order::Mean(mean) => match mean.by_one() {
+            Some(by) => walk::search(app, conditions, by, depth, counted).await,
+            None => mean.search(app, conditions).await,
+        },
+    }
 }
 
 /// The hits of a page.
@@ -296,13 +321,6 @@ struct Ranked {
     n_skipped: usize,
     /// How many there are in all, where that is known.
     total: Option<u64>,
-}
-
-impl Ranked {
-    fn unordered(ids: Vec<String>) -> Self {
-        let total = Some(ids.len() as u64);
-        Self { scored: ids.into_iter().map(|id| (id, 1.0)).collect(), n_skipped: 0, total }
-    }
 }
 
 fn check(query: &Query) -> Result<Page> {

@@ -50,6 +50,7 @@ pub(crate) fn prepare(app: &AppCtx, new: New<Task>) -> Result<store::Resource> {
         about: task.about(),
         state: task.state(),
         doc: write_doc(&task)?,
+        blob: None,
         account_id: by.account_id.clone(),
         key_id: by.key_id.clone(),
         modified_by: by.changed_by(),
@@ -83,7 +84,7 @@ pub(crate) fn insert(tx: &store::Tx<'_>, by: &Labeller, row: &store::Resource) -
             }
         }
     }
-    check_source(tx, by, &task.source)?;
+    check_source(tx, by, &task)?;
     fill::step(tx, by, &row.id, &mut task)?;
     row.doc = write_doc(&task)?;
     tx.insert_resource(&row).map_err(|error| match error {
@@ -99,18 +100,19 @@ pub(crate) fn insert(tx: &store::Tx<'_>, by: &Labeller, row: &store::Resource) -
     }
 }
 
-fn check_source(tx: &store::Tx<'_>, by: &Labeller, source: &InputSource) -> Result<()> {
-    match source {
+fn check_source(tx: &store::Tx<'_>, by: &Labeller, task: &Task) -> Result<()> {
+    match &task.source {
         InputSource::All => Ok(()),
         InputSource::Input(id) => match tx.input(&by.app_uid, id)? {
             Some(_) => Ok(()),
             None => Err(Error::not_found(Resource::Input(id.clone()))),
         },
         InputSource::Dataset(id) => crate::datasets::find(tx, &by.app_uid, id).map(|_| ()),
-        InputSource::Search(_) => {
-            let message = "tasks take all inputs, one input or a dataset; saved searches are not implemented";
-            Err(Error::unsupported(message).about(Resource::Other(Task::NOUN, String::new())))
+        InputSource::Search(id) if task.found.is_empty() => {
+            let message = format!("must be a search that finds something: '{id}' finds nothing");
+            Err(Error::invalid("tasks.input_source.id", message))
         }
+        InputSource::Search(_) => Ok(()),
     }
 }
 

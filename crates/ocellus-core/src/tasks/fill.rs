@@ -74,7 +74,18 @@ pub(super) fn step(tx: &store::Tx<'_>, by: &Labeller, task_id: &str, task: &mut 
             let next = (rows.len() as i64 == BATCH).then(|| rows.last().map(|row| row.seq)).flatten();
             (rows.into_iter().map(|row| row.input_id).collect(), next)
         }
-        InputSource::All | InputSource::Search(_) => {
+        InputSource::Search(_) => {
+            // The place is one in the list of what was found.
+            let from = usize::try_from(after_seq).unwrap_or(usize::MAX).min(task.found.len());
+            let to = (from + BATCH as usize).min(task.found.len());
+            let there = tx.inputs_by_ids(&by.app_uid, &task.found[from..to])?;
+            let next = (to < task.found.len()).then_some(to as i64);
+            if next.is_none() {
+                task.found.clear();
+            }
+            (there.into_iter().map(|input| input.id).collect(), next)
+        }
+        InputSource::All => {
             let query = store::InputQuery {
                 after_seq: Some(after_seq),
                 limit: BATCH,
