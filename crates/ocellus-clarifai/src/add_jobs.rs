@@ -24,8 +24,8 @@ pub async fn post_inputs_data_sources(
     req: PostInputsDataSourcesRequest,
 ) -> Result<MultiInputsAddJobResponse> {
     let app = cx.app(req.user_app_id).await?;
-    paging::refuse_fields("data_sources", &[("call_back_url", !req.call_back_url.is_empty())])?;
-    let new = each(req.data_sources, "data_sources", of_data_source)?;
+    let mut new = each(req.data_sources, "data_sources", of_data_source)?;
+    new.iter_mut().for_each(|new| new.call_back_url.clone_from(&req.call_back_url));
     let made = core::create(&app, new).await?;
     Ok(many(&cx, made))
 }
@@ -73,6 +73,7 @@ fn of_upload(wire: InputsUpload, field: &str) -> Result<NewExtraction> {
         },
         on_conflict: on_conflict(wire.input_id_conflict_resolution)?,
         template: extractions::template(wire.input_template, &format!("{field}.input_template"))?,
+        call_back_url: String::new(),
     })
 }
 
@@ -93,6 +94,7 @@ fn of_data_source(wire: InputsDataSource, field: &str) -> Result<NewExtraction> 
         source: NewSource::Url(url.url),
         on_conflict: on_conflict(wire.input_id_conflict_resolution)?,
         template: extractions::template(wire.input_template, &format!("{field}.input_template"))?,
+        call_back_url: String::new(),
     })
 }
 

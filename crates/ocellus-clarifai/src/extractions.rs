@@ -1,18 +1,22 @@
 //! Extraction jobs: RPCs, the wire form, and the templates of inputs.
 
+use std::sync::Arc;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ocellus_core::extractions::{
     self as core, Extraction, MAX_REFUSED_KEPT, Source, State, Template, TemplateConcept,
 };
 use ocellus_core::inputs::IdConflict;
+use ocellus_core::jobs::call_back::CallBacks;
 use ocellus_core::resources::Stored;
 use ocellus_core::{Error, Result};
 use prost::Message;
 
 use crate::pb::status::{Status, StatusCode as Code};
 use crate::pb::*;
-use crate::rpc::Cx;
+use crate::rpc::{Cx, Era};
+use crate::transcode::{self, Form, Plans};
 use crate::{documents, input_data, paging, status};
 
 pub async fn list_inputs_extraction_jobs(
@@ -77,8 +81,26 @@ pub fn template(wire: Option<Input>, field: &str) -> Result<Template> {
     })
 }
 
+/// Words what an address is told when an extraction has ended: the answer to a question for the job, as JSON.
+pub fn register(call_backs: &CallBacks, plans: Arc<Plans>) {
+    call_backs.register(Arc::new(move |job: &Stored<Extraction>| {
+        let inputs_extraction_job = Some(of_era(Era::Current, job));
+        let told = SingleInputsExtractionJobResponse { status: status::success(), inputs_extraction_job };
+        let mut json = Vec::new();
+        if let Some(index) = plans.index("clarifai.api.SingleInputsExtractionJobResponse") {
+            let form = Form { plans: &plans, old: false };
+            transcode::write(form, plans.get(index), &told.encode_to_vec(), &mut json);
+        }
+        json
+    }));
+}
+
 /// An extraction job as clients see it. Entries that made no input stand in the details of its status.
 pub fn to_wire(cx: &Cx, job: &Stored<Extraction>) -> InputsExtractionJob {
+    of_era(cx.era, job)
+}
+
+fn of_era(era: Era, job: &Stored<Extraction>) -> InputsExtractionJob {
     let doc = &job.doc;
     let code = match doc.state {
         State::Waiting | State::Pending => Code::JobQueued,
@@ -94,7 +116,7 @@ pub fn to_wire(cx: &Cx, job: &Stored<Extraction>) -> InputsExtractionJob {
         IdConflict::Suffix => InputIdConflictResolution::Suffix,
     };
     InputsExtractionJob {
-        status: Some(Status { details: details(doc), ..cx.status(code) }),
+        status: Some(Status { details: details(doc), ..status::of(era, code) }),
         id: job.id.clone(),
         url: match &doc.source {
             Source::Url(url) => url.clone(),

@@ -18,6 +18,7 @@ pub use begin::{NewExtraction, NewSource, create};
 pub(crate) use media::id_of;
 
 use crate::inputs::create::check_alive;
+use crate::jobs::call_back;
 use crate::inputs::{IdConflict, NewLabel};
 use crate::resources::{self, Document, Listing, MAX_PER_CALL, Shelf, Stored};
 use crate::{AppCtx, Error, GeoPoint, JsonMap, Page, Result};
@@ -53,6 +54,8 @@ pub struct Extraction {
     pub refused: Vec<Refused>,
     /// How many entries it has behind it.
     pub(crate) n_seen: u64,
+    /// The address that is told how it ended; empty for none.
+    pub call_back_url: String,
     /// The key it was made with.
     pub(crate) key_id: String,
 }
@@ -233,6 +236,9 @@ pub(crate) fn cancel_in(tx: &store::Tx<'_>, uid: &str, id: &str, now_us: i64) ->
         extraction.state = State::Cancelled;
         Ok(())
     })?;
+    if let Some(row) = tx.resource(uid, Extraction::KIND, "", id)? {
+        call_back::follow_up(tx, (&row.account_id, uid), id, now_us)?;
+    }
     // The background job has the same id; one that waits for its upload has none yet.
     tx.cancel_job(id, now_us)?;
     Ok(())

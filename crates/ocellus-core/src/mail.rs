@@ -11,7 +11,8 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Tls, TlsParameters};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
 
-use crate::{Error, Result};
+use crate::jobs::send_letter;
+use crate::{Error, Platform, Result};
 
 /// A mail server that takes longer for one step is given up.
 const STEP_TIMEOUT: Duration = Duration::from_secs(30);
@@ -77,7 +78,7 @@ impl Mailer {
         Self(Way::Log)
     }
 
-    /// To a mail server; a letter that it does not take goes to the log. Connects when the first letter is sent.
+    /// To a mail server; a letter that it does not take is tried again by a job. Connects when the first letter is sent.
     /// `Invalid` if the sender is no address or the host no name.
     pub fn smtp(config: &SmtpConfig) -> Result<Self> {
         let from = config
@@ -109,16 +110,14 @@ impl Mailer {
         Self(Way::Kept(Arc::default()))
     }
 
-    /// Sends a letter. Does not wait for a mail server; must be called within the runtime.
-    pub fn send(&self, letter: Letter) {
+    /// Sends a letter, to a mail server in one try.
+    async fn send(&self, letter: Letter) -> anyhow::Result<()> {
         match &self.0 {
             Way::Log => log(&letter),
-            Way::Smtp(smtp) => {
-                let smtp = Arc::clone(smtp);
-                tokio::spawn(async move { smtp.send(&letter).await });
-            }
+            Way::Smtp(smtp) => smtp.hand_over(&letter).await?,
             Way::Kept(letters) => letters.lock().unwrap_or_else(PoisonError::into_inner).push(letter),
         }
+        Ok(())
     }
 
     /// The letters kept so far, oldest first.
@@ -131,13 +130,6 @@ impl Mailer {
 }
 
 impl Smtp {
-    async fn send(&self, letter: &Letter) {
-        if let Err(error) = self.hand_over(letter).await {
-            tracing::warn!(%error, "the mail server does not take a letter; here it is");
-            log(letter);
-        }
-    }
-
     async fn hand_over(&self, letter: &Letter) -> anyhow::Result<()> {
         let message = Message::builder()
             .from(self.from.clone())
@@ -149,6 +141,35 @@ impl Smtp {
     }
 }
 
-fn log(letter: &Letter) {
+/// Sends a letter that concerns an account. Does not wait for a mail server; what that does not take is left to a job.
+/// Must be called within the runtime.
+pub(crate) async fn deliver(platform: &Platform, account_id: &str, letter: Letter) {
+    let (platform, account_id) = (platform.clone(), account_id.to_owned());
+    let is_slow = matches!(platform.accounts_config().mailer.0, Way::Smtp(_));
+    let sending = async move {
+        let Err(error) = hand_over(&platform, &letter).await else { return };
+        tracing::warn!(%error, "the mail server does not take a letter; it is tried again");
+        let job = send_letter::job(&platform, &account_id, &letter);
+        match platform.store().write(move |tx| job.insert(tx)).await {
+            Ok(()) => platform.job_added().notify_waiters(),
+            Err(error) => {
+                error.log();
+                log(&letter);
+            }
+        }
+    };
+    match is_slow {
+        true => drop(tokio::spawn(sending)),
+        false => sending.await,
+    }
+}
+
+/// Sends a letter the way that is configured, in one try.
+pub(crate) async fn hand_over(platform: &Platform, letter: &Letter) -> anyhow::Result<()> {
+    platform.accounts_config().mailer.send(letter.clone()).await
+}
+
+/// To the log, where the operator finds it.
+pub(crate) fn log(letter: &Letter) {
     tracing::info!(to = %letter.to, subject = %letter.subject, text = %letter.text, "letter");
 }

@@ -14,6 +14,7 @@ use crate::engine::{Engine, EngineConfig};
 use crate::fetch::{FetchConfig, Fetcher};
 use crate::image_text::{ImageText, ImageTextConfig};
 use crate::indexes::{IndexConfig, Indexes};
+use crate::jobs::call_back::CallBacks;
 use crate::learning::Artefacts;
 use crate::model_packages::{OwnModels, OwnModelsConfig};
 use crate::runners::RunnersConfig;
@@ -97,6 +98,7 @@ struct Inner {
     video: VideoConfig,
     jobs: JobsConfig,
     exporters: Exporters,
+    call_backs: CallBacks,
     artefacts: Artefacts,
     own_models: OwnModels,
     clock: Clock,
@@ -141,6 +143,7 @@ impl Platform {
             video: config.video,
             jobs: config.jobs,
             exporters: Exporters::default(),
+            call_backs: CallBacks::default(),
             artefacts: Artefacts::default(),
             own_models,
             clock: config.clock,
@@ -224,6 +227,11 @@ impl Platform {
     /// How background work is done.
     pub fn jobs_config(&self) -> &JobsConfig {
         &self.0.jobs
+    }
+
+    /// How calls back are worded, which a dialect brings along.
+    pub fn call_backs(&self) -> &CallBacks {
+        &self.0.call_backs
     }
 
     /// The ways of writing archives of datasets that dialects bring along.

@@ -16,7 +16,7 @@ pub use sessions::{Session, login};
 use ocellus_store as store;
 
 use crate::accounts::{Account, check_id};
-use crate::mail::Mailer;
+use crate::mail::{self, Mailer};
 use crate::{AccountCtx, Error, JsonMap, PatchAction, Platform, Resource, Result};
 use email::{checked_email, code_for};
 use password::Owner;
@@ -149,7 +149,7 @@ pub async fn create(platform: &Platform, new: NewUser) -> Result<User> {
             Ok(tx.put_email_code(&code)?)
         })
         .await?;
-    platform.accounts_config().mailer.send(letter);
+    mail::deliver(platform, &made.0.id, letter).await;
     from_rows(made.0, Some(made.1))
 }
 
@@ -221,7 +221,7 @@ pub async fn patch(account: &AccountCtx, patch: UserPatch, action: PatchAction) 
     })
     .await?;
     if let Some(letter) = letter {
-        account.platform().accounts_config().mailer.send(letter);
+        mail::deliver(account.platform(), &user.account.id, letter).await;
     }
     Ok(user)
 }

@@ -25,6 +25,8 @@ pub struct NewExtraction {
     pub on_conflict: IdConflict,
     /// What every input is given.
     pub template: Template,
+    /// The address that is told how it ended; empty for none.
+    pub call_back_url: String,
 }
 
 /// Where the entries of a new extraction come from.
@@ -75,6 +77,10 @@ pub async fn create(app: &AppCtx, new: Vec<NewExtraction>) -> Result<Vec<AddJobR
 }
 
 fn plan(app: &AppCtx, new: NewExtraction) -> Result<Plan> {
+    let is_http = Url::parse(&new.call_back_url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+    if !new.call_back_url.is_empty() && !is_http {
+        return Err(Error::invalid("call_back_url", "must begin with http:// or https://"));
+    }
     let shelf = Shelf::from(app);
     let add_job_id = new.add_job_id.filter(|id| !id.is_empty()).unwrap_or_else(|| app.platform().ids().id());
     let add_job = add_jobs::row(app, &add_job_id)?;
@@ -105,6 +111,7 @@ fn plan(app: &AppCtx, new: NewExtraction) -> Result<Plan> {
         template: new.template,
         state: State::Pending,
         is_archive: media::is_archive_name(&name),
+        call_back_url: new.call_back_url,
         key_id: app.caller().key_id.clone(),
         ..Extraction::default()
     };

@@ -67,6 +67,7 @@ fn of_upload(id: &str) -> NewExtraction {
         source: NewSource::Upload { id: Some(id.to_owned()), upload: Upload::default() },
         on_conflict: IdConflict::Refuse,
         template: Template::default(),
+        call_back_url: String::new(),
     }
 }
 

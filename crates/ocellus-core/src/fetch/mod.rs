@@ -83,6 +83,25 @@ impl Fetcher {
         }
     }
 
+    /// Posts a document to `url`, which must answer with success. Redirects are not followed: what is told to one address
+    /// is not told to another. Errors are as those of [`Fetcher::get`].
+    pub async fn post(&self, url: &str, body: Bytes, content_type: &str) -> Result<()> {
+        let limit = Duration::from_millis(self.config.timeout_ms);
+        match tokio::time::timeout(limit, self.tell(url, body, content_type)).await {
+            Ok(result) => result,
+            Err(_) => Err(timed_out(url)),
+        }
+    }
+
+    async fn tell(&self, given: &str, body: Bytes, content_type: &str) -> Result<()> {
+        let url = Url::parse(given)
+            .map_err(|err| about(given, Kind::Invalid, format!("Invalid URL '{given}': {err}")))?;
+        self.check(&url)?;
+        let request = self.client()?.post(url.clone()).header(CONTENT_TYPE, content_type).body(body);
+        let response = request.send().await.map_err(|err| failed(&url, err))?;
+        checked(url, response).map(|_| ())
+    }
+
     async fn follow(&self, given: &str, max_bytes: usize) -> Result<Fetched> {
         let (url, response) = self.open(given).await?;
         receive(url, response, max_bytes).await

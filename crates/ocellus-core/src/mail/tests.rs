@@ -5,9 +5,14 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::testing::TestPlatform;
 
 /// Takes one letter as a mail server does; returns every line that it was told.
 async fn take_letter(listener: TcpListener, refuse: bool) -> Vec<String> {
+    take_one(&listener, refuse).await
+}
+
+async fn take_one(listener: &TcpListener, refuse: bool) -> Vec<String> {
     let (stream, _) = listener.accept().await.unwrap();
     let mut stream = BufReader::new(stream);
     let mut told = Vec::new();
@@ -70,8 +75,9 @@ fn letter() -> Letter {
 async fn a_letter_reaches_the_mail_server_with_its_code() {
     let (listener, config) = server().await;
     let config = SmtpConfig { login: Some(("sender".to_owned(), "open sesame".to_owned())), ..config };
-    Mailer::smtp(&config).unwrap().send(letter());
-    let told = take_letter(listener, false).await;
+    let mailer = Mailer::smtp(&config).unwrap();
+    let (sent, told) = tokio::join!(mailer.send(letter()), take_letter(listener, false));
+    sent.unwrap();
     let has = |wanted: &str| told.iter().any(|line| line.contains(wanted));
     let login = base64::engine::general_purpose::STANDARD.encode("\0sender\0open sesame");
     let lines = [
@@ -105,8 +111,9 @@ async fn a_letter_that_is_refused_is_an_error_for_the_log() {
 async fn nothing_is_said_to_a_server_that_cannot_speak_tls_when_tls_is_asked_for() {
     let (listener, config) = server().await;
     let config = SmtpConfig { security: SmtpSecurity::StartTls, ..config };
-    Mailer::smtp(&config).unwrap().send(letter());
-    let told = take_letter(listener, false).await;
+    let mailer = Mailer::smtp(&config).unwrap();
+    let (sent, told) = tokio::join!(mailer.send(letter()), take_letter(listener, false));
+    assert!(sent.is_err());
     assert!(told.iter().all(|line| !line.contains("reader@example.org")), "{told:?}");
 }
 
@@ -120,4 +127,32 @@ fn a_sender_that_is_no_address_is_refused() {
         from: "nobody".to_owned(),
     };
     assert!(Mailer::smtp(&config).unwrap_err().to_string().contains("address"));
+}
+
+#[tokio::test]
+async fn a_letter_that_is_refused_is_tried_again_until_it_is_taken() {
+    for store in ocellus_store::testing::TestStore::all().await {
+        let (listener, config) = server().await;
+        let mailer = Mailer::smtp(&config).unwrap();
+        let test = TestPlatform::on(store, |platform| platform.accounts.mailer = mailer.clone()).await;
+        let taking = tokio::spawn(async move {
+            let refused = take_one(&listener, true).await;
+            (refused, take_one(&listener, false).await)
+        });
+        let mut added = std::pin::pin!(test.platform.job_added().notified());
+        added.as_mut().enable();
+        deliver(&test.platform, &test.first.account_id, letter()).await;
+        added.await;
+        assert_eq!(test.platform.count_open_jobs().await.unwrap(), 1);
+        test.settle().await;
+        let (refused, taken) = taking.await.unwrap();
+        assert!(!refused.iter().any(|line| line.contains("4f1d")));
+        assert!(taken.iter().any(|line| line.contains("4f1d")), "{taken:?}");
+        assert_eq!(test.platform.count_open_jobs().await.unwrap(), 0);
+        let query = ocellus_store::JobQuery::default();
+        let account_id = test.first.account_id.clone();
+        let read = move |tx: &mut ocellus_store::Tx<'_>| Ok::<_, Error>(tx.jobs_of(&account_id, &query)?);
+        let jobs = test.platform.store().read(read).await.unwrap();
+        assert!(jobs.iter().all(|job| job.payload.is_empty()), "the code is not kept");
+    }
 }

@@ -219,6 +219,12 @@ impl Tx<'_> {
         Ok(self.exec(sql, &[id.into(), Val::json(result), now_us.into()])? > 0)
     }
 
+    /// Empties what a job was given to work on.
+    pub fn forget_job_payload(&self, id: &str) -> Result<()> {
+        self.exec("UPDATE jobs SET payload = '{}' WHERE id = ?1", &[id.into()])?;
+        Ok(())
+    }
+
     /// Asks a job to stop: parts that wait are cancelled at once, parts that run are told at their next
     /// [`Tx::extend_lease`], what is done stays done. False when there is no such open job.
     pub fn cancel_job(&self, id: &str, now_us: i64) -> Result<bool> {
