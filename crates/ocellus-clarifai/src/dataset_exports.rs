@@ -32,7 +32,7 @@ use crate::pb::{
 use crate::rpc::Cx;
 use crate::service::Api;
 use crate::transcode::{self, Form, Plans};
-use crate::{auth, frozen, hosted, paging, status};
+use crate::{auth, frozen, hosted, status};
 
 /// The pieces in which an archive is sent. In bytes.
 const CHUNK: u64 = 1 << 20;
@@ -44,8 +44,15 @@ pub async fn put_dataset_version_exports(
     let app = cx.app(req.user_app_id).await?;
     let formats = req.exports.iter().enumerate().map(|(i, export)| {
         let field = format!("exports[{i}]");
-        paging::refuse_fields(&field, &[("include_embeddings", export.include_embeddings)])?;
-        from_wire(export.format).ok_or_else(|| Error::invalid(format!("{field}.format"), "must be given"))
+        let format = from_wire(export.format);
+        let format = format.ok_or_else(|| Error::invalid(format!("{field}.format"), "must be given"))?;
+        let why = "is for the two formats of Clarifai's own data: the others have no place for vectors";
+        match export.include_embeddings {
+            true => format
+                .with_vectors()
+                .ok_or_else(|| Error::invalid(format!("{field}.include_embeddings"), why)),
+            false => Ok(format),
+        }
     });
     let formats = formats.collect::<Result<Vec<_>>>()?;
     let place = (req.dataset_id.as_str(), req.dataset_version_id.as_str());
@@ -76,11 +83,14 @@ pub fn info(
         return None;
     }
     let mut info = DatasetVersionExportInfo::default();
-    for export in found {
+    // Of a format that was asked for in both ways, the one without vectors is told here.
+    let (with, without): (Vec<_>, Vec<_>) =
+        found.iter().partition(|export| export.format.without_vectors().1);
+    for export in with.into_iter().chain(without) {
         let wire = Some(to_wire(cx, app, place, export));
         match export.format {
-            ExportFormat::DialectBinary => info.clarifai_data_protobuf = wire,
-            ExportFormat::DialectJson => info.clarifai_data_json = wire,
+            ExportFormat::DialectBinary | ExportFormat::VectorsBinary => info.clarifai_data_protobuf = wire,
+            ExportFormat::DialectJson | ExportFormat::VectorsJson => info.clarifai_data_json = wire,
             ExportFormat::Coco => info.coco = wire,
             ExportFormat::Voc => info.pascal_voc = wire,
             ExportFormat::Yolo => info.yolo = wire,
@@ -91,8 +101,8 @@ pub fn info(
 
 fn to_wire(cx: &Cx, app: &AppCtx, (dataset, version): (&str, &str), export: &Export) -> DatasetVersionExport {
     let format = match export.format {
-        ExportFormat::DialectBinary => WireFormat::ClarifaiDataProtobuf,
-        ExportFormat::DialectJson => WireFormat::ClarifaiDataJson,
+        ExportFormat::DialectBinary | ExportFormat::VectorsBinary => WireFormat::ClarifaiDataProtobuf,
+        ExportFormat::DialectJson | ExportFormat::VectorsJson => WireFormat::ClarifaiDataJson,
         ExportFormat::Coco => WireFormat::Coco,
         ExportFormat::Voc => WireFormat::PascalVoc,
         ExportFormat::Yolo => WireFormat::Yolo,
@@ -123,6 +133,7 @@ fn to_wire(cx: &Cx, app: &AppCtx, (dataset, version): (&str, &str), export: &Exp
         status: Some(Status { details, percent_completed: done, ..cx.status(code) }),
         url: url.unwrap_or_default(),
         size: export.size_bytes,
+        include_embeddings: export.format.without_vectors().1,
         ..Default::default()
     }
 }

@@ -26,8 +26,11 @@ pub async fn post_dataset_versions(
     req: PostDatasetVersionsRequest,
 ) -> Result<MultiDatasetVersionResponse> {
     let app = cx.app(req.user_app_id).await?;
+    let dataset = datasets::get(&app, &req.dataset_id).await?.doc;
     let mut new = Vec::with_capacity(req.dataset_versions.len());
-    for (i, version) in req.dataset_versions.into_iter().enumerate() {
+    for (i, mut version) in req.dataset_versions.into_iter().enumerate() {
+        let usual = || wire::filter_of(&dataset).map(of_filter);
+        version.data_config = version.data_config.or_else(usual);
         new.push(new_version(&app, i, version).await?);
     }
     let made = versions::create(&app, &req.dataset_id, new).await?;
@@ -200,6 +203,11 @@ async fn new_version(app: &AppCtx, i: usize, version: DatasetVersion) -> Result<
         origin: manual,
         filter,
     })
+}
+
+fn of_filter(filter: AnnotationFilter) -> DataConfig {
+    let annotation_filter = Some(filter);
+    DataConfig::AnnotationFilterConfig(AnnotationFilterConfig { annotation_filter, ..Default::default() })
 }
 
 /// The annotations that a version is made of; a filter that is only named is kept as it is now.

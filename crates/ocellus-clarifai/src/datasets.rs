@@ -1,9 +1,12 @@
 //! Datasets and the inputs in them: RPCs and wire forms.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use ocellus_core::datasets::{self, Dataset as CoreDataset, DatasetPatch};
 use ocellus_core::inputs::MAX_PER_CALL;
 use ocellus_core::resources::{New, Stored};
-use ocellus_core::{AppCtx, Error, PatchAction, Result};
+use ocellus_core::{AppCtx, Error, Page, PatchAction, Result};
+use prost::Message;
 
 use crate::error::WireError;
 use crate::modules::check_private;
@@ -11,13 +14,17 @@ use crate::pb::list_datasets_request::SortBy;
 use crate::pb::status::{BaseResponse, Status, StatusCode as Code};
 use crate::pb::visibility::Gettable;
 use crate::pb::*;
+use crate::queries::Of;
 use crate::rpc::Cx;
-use crate::{documents, inputs, paging, status};
+use crate::{annotation_filters, documents, inputs, paging, saved_searches, searches, status};
 
 pub async fn post_datasets(cx: Cx, req: PostDatasetsRequest) -> Result<MultiDatasetResponse> {
     let app = cx.app(req.user_app_id).await?;
-    let new = req.datasets.into_iter().enumerate().map(|(i, dataset)| new_dataset(i, dataset));
-    let made = datasets::create(&app, new.collect::<Result<_>>()?).await?;
+    let mut new = Vec::with_capacity(req.datasets.len());
+    for (i, dataset) in req.datasets.into_iter().enumerate() {
+        new.push(new_dataset(&app, i, dataset).await?);
+    }
+    let made = datasets::create(&app, new).await?;
     Ok(many(&app, &made))
 }
 
@@ -42,8 +49,11 @@ pub async fn list_datasets(cx: Cx, req: ListDatasetsRequest) -> Result<MultiData
 pub async fn patch_datasets(cx: Cx, req: PatchDatasetsRequest) -> Result<MultiDatasetResponse> {
     let app = cx.app(req.user_app_id).await?;
     let action = paging::action(&req.action, PatchAction::Overwrite)?;
-    let patches = req.datasets.into_iter().enumerate().map(|(i, dataset)| patch(i, dataset));
-    let changed = datasets::patch(&app, patches.collect::<Result<_>>()?, action).await?;
+    let mut patches = Vec::with_capacity(req.datasets.len());
+    for (i, dataset) in req.datasets.into_iter().enumerate() {
+        patches.push(patch(&app, i, dataset).await?);
+    }
+    let changed = datasets::patch(&app, patches, action).await?;
     Ok(many(&app, &changed))
 }
 
@@ -73,7 +83,7 @@ pub async fn get_dataset_input(cx: Cx, req: GetDatasetInputRequest) -> Result<Si
 pub async fn post_dataset_inputs(cx: Cx, req: PostDatasetInputsRequest) -> Result<MultiDatasetInputResponse> {
     let app = cx.app(req.user_app_id).await?;
     if let Some(search) = req.search {
-        add_found(&app, &req.dataset_id, &search, req.dataset_inputs.is_empty()).await?;
+        add_found(&app, &req.dataset_id, search, req.dataset_inputs.is_empty()).await?;
         return Ok(MultiDatasetInputResponse { status: status::success(), ..Default::default() });
     }
     let ids: Vec<String> =
@@ -108,23 +118,38 @@ fn set_status(item: &mut DatasetInput, status: Status) {
     }
 }
 
-/// Of searches, only that for the inputs of other datasets can be added from: the way to merge datasets.
-async fn add_found(app: &AppCtx, dataset_id: &str, search: &Search, alone: bool) -> Result<()> {
+/// Adds all that a search finds, given or saved. The inputs of other datasets are added in any state, processed or not:
+/// the way to merge datasets.
+async fn add_found(app: &AppCtx, dataset_id: &str, search: Search, alone: bool) -> Result<()> {
     if !alone {
         return Err(Error::invalid("search", "and dataset_inputs exclude each other"));
     }
-    let sources =
-        search.query.as_ref().and_then(|query| match (&query.filters[..], query.ranks.is_empty()) {
-            ([filter], true) if !filter.negate => {
-                filter.input.as_ref().map(|input| &input.dataset_ids).filter(|ids| !ids.is_empty())
-            }
-            _ => None,
-        });
-    let message = "must be one filter by input.dataset_ids; add what other searches find by input ids";
-    for source in sources.ok_or_else(|| Error::invalid("search.query", message))? {
-        datasets::add_all_of(app, dataset_id, source).await?;
+    let search = match search.query {
+        None if !search.id.is_empty() => saved_searches::find(app, &search.id).await?,
+        None => return Err(Error::invalid("search.query", "must be given, or the id of a saved search")),
+        Some(_) => search,
+    };
+    if let Some(sources) = sources(&search) {
+        for source in sources {
+            datasets::add_all_of(app, dataset_id, source).await?;
+        }
+        return Ok(());
     }
+    let query = searches::read_search(app, search, Of::Inputs, Page::default())?;
+    let found = ocellus_core::search::all(app, query, usize::MAX - 1).await?;
+    datasets::add_many(app, dataset_id, &found).await?;
     Ok(())
+}
+
+/// The datasets that a search asks for and nothing else.
+fn sources(search: &Search) -> Option<&[String]> {
+    let query = search.query.as_ref()?;
+    let [filter] = &query.filters[..] else { return None };
+    let input = filter.input.as_ref()?;
+    let alone = Input { dataset_ids: input.dataset_ids.clone(), ..Input::default() };
+    let only = Filter { input: Some(alone), ..Filter::default() };
+    let is_only = query.ranks.is_empty() && query.ands.is_empty() && *filter == only;
+    (is_only && !input.dataset_ids.is_empty()).then_some(&input.dataset_ids)
 }
 
 pub async fn delete_dataset_inputs(cx: Cx, req: DeleteDatasetInputsRequest) -> Result<BaseResponse> {
@@ -141,22 +166,48 @@ fn many(app: &AppCtx, found: &[Stored<CoreDataset>]) -> MultiDatasetResponse {
     MultiDatasetResponse { status: status::success(), datasets }
 }
 
-/// Refuses what would change how versions are made, since nothing here acts on it.
+/// Refuses what nothing here acts on.
 fn check(field: &str, dataset: &Dataset) -> Result<()> {
     check_private(&format!("{field}.visibility"), dataset.visibility.as_ref())?;
-    paging::refuse_fields(
-        field,
-        &[
-            ("default_annotation_filter", dataset.default_annotation_filter.is_some()),
-            ("default_processing_info", dataset.default_processing_info.is_some()),
-            ("image", dataset.image.is_some()),
-        ],
-    )
+    let processing = dataset.default_processing_info.is_some();
+    paging::refuse_fields(field, &[("default_processing_info", processing)])
 }
 
-fn new_dataset(i: usize, dataset: Dataset) -> Result<New<CoreDataset>> {
-    check(&format!("datasets[{i}]"), &dataset)?;
+/// The filter that versions are made by unless they say otherwise, as it is kept: one that is only named follows the
+/// stored filter of that id. It is read first, so that one that could not be used is not kept.
+async fn default_filter(
+    app: &AppCtx,
+    field: &str,
+    given: Option<AnnotationFilter>,
+) -> Result<Option<String>> {
+    let Some(given) = given else { return Ok(None) };
+    let kept = STANDARD.encode(given.encode_to_vec());
+    annotation_filters::resolve(app, given, &format!("{field}.default_annotation_filter")).await?;
+    Ok(Some(kept))
+}
+
+/// The filter of a dataset as it was given.
+pub fn filter_of(dataset: &CoreDataset) -> Option<AnnotationFilter> {
+    let bytes = STANDARD.decode(&dataset.default_filter).ok().filter(|bytes| !bytes.is_empty())?;
+    AnnotationFilter::decode(&bytes[..]).ok()
+}
+
+fn image_url(field: &str, image: Option<Image>) -> Result<Option<String>> {
+    match image {
+        Some(image) if !image.base64.is_empty() => {
+            Err(Error::invalid(format!("{field}.image"), "must be given by its url"))
+        }
+        image => Ok(image.map(|image| image.url)),
+    }
+}
+
+async fn new_dataset(app: &AppCtx, i: usize, dataset: Dataset) -> Result<New<CoreDataset>> {
+    let field = format!("datasets[{i}]");
+    check(&field, &dataset)?;
     let mut doc = CoreDataset::default();
+    doc.default_filter =
+        default_filter(app, &field, dataset.default_annotation_filter).await?.unwrap_or_default();
+    doc.image_url = image_url(&field, dataset.image)?.unwrap_or_default();
     doc.description = dataset.description;
     doc.notes = dataset.notes;
     doc.metadata = dataset.metadata.map(documents::from_struct).unwrap_or_default();
@@ -165,8 +216,9 @@ fn new_dataset(i: usize, dataset: Dataset) -> Result<New<CoreDataset>> {
 }
 
 /// Empty strings mean "leave alone", since protobuf cannot tell them from absent.
-fn patch(i: usize, dataset: Dataset) -> Result<DatasetPatch> {
-    check(&format!("datasets[{i}]"), &dataset)?;
+async fn patch(app: &AppCtx, i: usize, dataset: Dataset) -> Result<DatasetPatch> {
+    let field = format!("datasets[{i}]");
+    check(&field, &dataset)?;
     let given = |s: String| (!s.is_empty()).then_some(s);
     Ok(DatasetPatch {
         id: dataset.id,
@@ -174,6 +226,8 @@ fn patch(i: usize, dataset: Dataset) -> Result<DatasetPatch> {
         notes: given(dataset.notes),
         metadata: dataset.metadata.map(documents::from_struct),
         visibility: dataset.visibility.map(|v| v.gettable),
+        default_filter: default_filter(app, &field, dataset.default_annotation_filter).await?,
+        image_url: image_url(&field, dataset.image)?,
     })
 }
 
@@ -188,6 +242,9 @@ fn to_wire(app: &AppCtx, dataset: &Stored<CoreDataset>) -> Dataset {
         notes: dataset.doc.notes.clone(),
         metadata: documents::to_struct(&dataset.doc.metadata),
         visibility: private(),
+        default_annotation_filter: filter_of(&dataset.doc),
+        image: (!dataset.doc.image_url.is_empty())
+            .then(|| Image { url: dataset.doc.image_url.clone(), ..Default::default() }),
         ..Default::default()
     }
 }

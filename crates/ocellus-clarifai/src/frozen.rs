@@ -103,6 +103,11 @@ fn mask(png: Vec<u8>) -> Mask {
     Mask { image: Some(Image { base64: png.into(), ..Default::default() }), color: None }
 }
 
+fn embedding(vector: &[f32]) -> Embedding {
+    let num_dimensions = u32::try_from(vector.len()).unwrap_or(u32::MAX);
+    Embedding { vector: vector.to_vec(), num_dimensions }
+}
+
 fn data(about: &ExportAbout, frozen: &Frozen) -> Data {
     let item = &frozen.item;
     let mut data = Data {
@@ -114,6 +119,7 @@ fn data(about: &ExportAbout, frozen: &Frozen) -> Data {
             geo_point: Some(GeoPoint { longitude: at.longitude as f32, latitude: at.latitude as f32 }),
             ..Default::default()
         }),
+        embeddings: frozen.vector.iter().map(|vector| embedding(vector)).collect(),
         ..Default::default()
     };
     let hosted = frozen.hash.as_ref().map(|hash| {

@@ -11,7 +11,7 @@ mod tests;
 pub mod versions;
 
 pub use diff::{Change, Diff, DiffEntry, diff};
-pub use members::{DatasetInput, add, add_all_of, count, input, inputs, remove};
+pub use members::{DatasetInput, add, add_all_of, add_many, count, input, inputs, remove};
 pub(crate) use members::{add_in, ids_of_inputs};
 pub use metrics::{Counts, Metrics};
 
@@ -36,6 +36,10 @@ pub struct Dataset {
     pub metadata: JsonMap,
     /// How far it may be seen, as the dialect numbers it; 0 for not said.
     pub visibility: i32,
+    /// What its versions are made of where they do not say it themselves, as the dialect wrote it; empty for everything.
+    pub default_filter: String,
+    /// The address of a picture that stands for it.
+    pub image_url: String,
 }
 
 impl Document for Dataset {
@@ -66,6 +70,10 @@ pub struct DatasetPatch {
     pub metadata: Option<JsonMap>,
     /// How far it may be seen.
     pub visibility: Option<i32>,
+    /// What its versions are made of where they do not say it themselves.
+    pub default_filter: Option<String>,
+    /// The address of a picture that stands for it.
+    pub image_url: Option<String>,
 }
 
 /// Adds datasets. `Conflict` if any id exists; then none is added.
@@ -101,7 +109,12 @@ pub async fn patch(
 ) -> Result<Vec<Stored<Dataset>>> {
     let patches = patches.into_iter().map(|patch| {
         let mut fields = JsonMap::new();
-        let texts = [("description", patch.description), ("notes", patch.notes)];
+        let texts = [
+            ("description", patch.description),
+            ("notes", patch.notes),
+            ("default_filter", patch.default_filter),
+            ("image_url", patch.image_url),
+        ];
         for (name, text) in texts {
             fields.extend(text.map(|text| (name.to_owned(), text.into())));
         }

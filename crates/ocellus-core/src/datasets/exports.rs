@@ -22,6 +22,10 @@ pub enum ExportFormat {
     DialectBinary,
     /// The dialect's own messages, as JSON.
     DialectJson,
+    /// The dialect's own messages, encoded, with the inputs' vectors.
+    VectorsBinary,
+    /// The dialect's own messages, as JSON, with the inputs' vectors.
+    VectorsJson,
     /// COCO detection and instances.
     Coco,
     /// Pascal VOC.
@@ -32,13 +36,37 @@ pub enum ExportFormat {
 
 impl ExportFormat {
     /// Every format.
-    pub const ALL: [Self; 5] = [Self::DialectBinary, Self::DialectJson, Self::Coco, Self::Voc, Self::Yolo];
+    pub const ALL: [Self; 7] = [
+        Self::DialectBinary,
+        Self::DialectJson,
+        Self::VectorsBinary,
+        Self::VectorsJson,
+        Self::Coco,
+        Self::Voc,
+        Self::Yolo,
+    ];
+
+    /// The format, and whether vectors are added to it.
+    pub fn without_vectors(self) -> (Self, bool) {
+        match self {
+            Self::VectorsBinary => (Self::DialectBinary, true),
+            Self::VectorsJson => (Self::DialectJson, true),
+            Self::DialectBinary | Self::DialectJson | Self::Coco | Self::Voc | Self::Yolo => (self, false),
+        }
+    }
+
+    /// The same with vectors; none for formats that cannot hold them.
+    pub fn with_vectors(self) -> Option<Self> {
+        Self::ALL.into_iter().find(|format| format.without_vectors() == (self, true))
+    }
 
     /// The name used in the store and in addresses.
     pub fn name(self) -> &'static str {
         match self {
             Self::DialectBinary => "dialect-binary",
             Self::DialectJson => "dialect-json",
+            Self::VectorsBinary => "dialect-binary-vectors",
+            Self::VectorsJson => "dialect-json-vectors",
             Self::Coco => "coco",
             Self::Voc => "voc",
             Self::Yolo => "yolo",
@@ -53,7 +81,7 @@ impl ExportFormat {
     /// The format of the field that it is, if it is one.
     pub(crate) fn of_the_field(self) -> Option<Format> {
         match self {
-            Self::DialectBinary | Self::DialectJson => None,
+            Self::DialectBinary | Self::DialectJson | Self::VectorsBinary | Self::VectorsJson => None,
             Self::Coco => Some(Format::Coco),
             Self::Voc => Some(Format::Voc),
             Self::Yolo => Some(Format::Yolo),

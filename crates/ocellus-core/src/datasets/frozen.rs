@@ -47,6 +47,9 @@ pub struct Frozen {
     pub created_at_us: i64,
     /// When it was last changed, in microseconds since the epoch.
     pub modified_at_us: i64,
+    /// Its vector by the embedding model, in archives that hold vectors; not kept with the version.
+    #[serde(skip)]
+    pub vector: Option<Vec<f32>>,
 }
 
 /// Reads inputs of an app with what people said about them and what counts; missing ones are left out.
@@ -154,6 +157,7 @@ impl Frozen {
             metadata: input.metadata,
             created_at_us: input.created_at_us,
             modified_at_us: input.modified_at_us,
+            vector: None,
         }
     }
 

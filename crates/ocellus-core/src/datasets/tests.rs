@@ -218,3 +218,35 @@ async fn nothing_is_left_of_a_deleted_dataset_or_app() {
         assert_eq!(kept.unwrap(), []);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn archives_with_vectors_hold_those_of_the_inputs_that_the_version_has() {
+    let test = TestPlatform::new().await;
+    let app = test.app().await;
+    let encode = |_: &exports::ExportAbout, page: &[frozen::Frozen]| {
+        let of = |frozen: &frozen::Frozen| (frozen.item.id.clone(), frozen.vector.as_ref().map(Vec::len));
+        format!("{:?}", page.iter().map(of).collect::<Vec<_>>()).into_bytes()
+    };
+    let exporter = Exporter { mimetype: "test/test", encode: std::sync::Arc::new(encode) };
+    test.platform.exporters().register(ExportFormat::DialectBinary, exporter);
+    create(&app, vec![New { id: Some("d".to_owned()), doc: Dataset::default() }]).await.unwrap();
+    let text = |id: &str| new_input(id, Source::Text("words".to_owned()), MediaKind::Text);
+    let picture = |id: &str| new_input(id, photo("dog.png"), MediaKind::Image);
+    let new = vec![picture("kept"), picture("replaced"), text("words")];
+    inputs::create_in(&app, new, vec![vec!["d".to_owned()]; 3]).await.unwrap();
+    test.settle().await;
+    version(&app, "v").await;
+    inputs::delete(&app, &["replaced".to_owned()]).await.unwrap();
+    inputs::create(&app, vec![text("replaced")]).await.unwrap();
+    let format = ExportFormat::DialectBinary.with_vectors().unwrap();
+    exports::put(&app, "d", "v", vec![format], "").await.unwrap();
+    test.settle().await;
+    let archive = exports::open(&app, "d", "v", format).await.unwrap();
+    let bytes = archive.read(0, u64::MAX).await.unwrap();
+    let files =
+        open_archive(std::sync::Arc::new(bytes.to_vec()), Limits::default(), &Scratch::Memory).unwrap();
+    let mut told = String::new();
+    files.open("all/00000000_n3").unwrap().read_to_string(&mut told).unwrap();
+    assert_eq!(told, r#"[("kept", Some(1280)), ("replaced", None), ("words", None)]"#);
+    assert_eq!(ExportFormat::Coco.with_vectors(), None);
+}

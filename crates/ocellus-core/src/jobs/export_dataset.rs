@@ -6,7 +6,7 @@ mod chunks;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Read};
 
 use futures_util::FutureExt;
@@ -274,6 +274,27 @@ impl Work {
         }
     }
 
+    /// Gives inputs the vectors that they have now, unless the app has something else under their ids by now.
+    fn add_vectors(&self, page: &mut [Frozen]) -> Result<()> {
+        let platform = &self.cx.platform;
+        let space = platform.catalog().embedding().version_id().to_owned();
+        let (uid, ids) = (self.target.about.app_uid.clone(), ids_of(page));
+        let read = move |tx: &mut store::Tx<'_>| {
+            Ok::<_, Error>((tx.inputs_by_ids(&uid, &ids)?, tx.vectors_in(&uid, &space, &ids)?))
+        };
+        let (inputs, vectors) = self.handle.block_on(platform.store().read(read))?;
+        let hashes: HashMap<String, Option<String>> =
+            inputs.into_iter().map(|input| (input.id, input.blob)).collect();
+        let mut by_id: HashMap<String, Vec<f32>> =
+            vectors.into_iter().map(|vector| (vector.input_id, vector.data)).collect();
+        for frozen in page {
+            if hashes.get(&frozen.item.id) == Some(&frozen.hash) {
+                frozen.vector = by_id.remove(&frozen.item.id);
+            }
+        }
+        Ok(())
+    }
+
     /// Hands every page of inputs after one over, each input with its number.
     fn each(&self, mut after: i64, mut visit: impl FnMut(Vec<(i64, Frozen)>) -> Result<()>) -> Result<()> {
         loop {
@@ -289,15 +310,20 @@ impl Work {
     }
 }
 
+fn ids_of(page: &[Frozen]) -> Vec<String> {
+    page.iter().map(|frozen| frozen.item.id.clone()).collect()
+}
+
 fn write(work: &Work, format: ExportFormat) -> Result<Written> {
     let chunks = Chunks::new(work)?;
     let mut lost = match format.of_the_field() {
         Some(format) => write_items(work, &chunks, format)?,
         None => {
-            let exporter = work.cx.platform.exporters().get(format).ok_or_else(|| {
+            let (plain, with_vectors) = format.without_vectors();
+            let exporter = work.cx.platform.exporters().get(plain).ok_or_else(|| {
                 Error::unavailable("this process does not speak the dialect of the format; a server does")
             })?;
-            write_messages(work, &chunks, &exporter)?;
+            write_messages(work, &chunks, &exporter, with_vectors)?;
             JsonMap::new()
         }
     };
@@ -355,7 +381,7 @@ fn put(
 }
 
 /// Files of some inputs each, named by their place and the number of inputs in them: one to a chunk.
-fn write_messages(work: &Work, chunks: &Chunks<'_>, exporter: &Exporter) -> Result<()> {
+fn write_messages(work: &Work, chunks: &Chunks<'_>, exporter: &Exporter, with_vectors: bool) -> Result<()> {
     let mut sink = chunks;
     let (n_done, last_seq) = chunks.done();
     if n_done == 0 {
@@ -365,7 +391,10 @@ fn write_messages(work: &Work, chunks: &Chunks<'_>, exporter: &Exporter) -> Resu
     work.each(last_seq, |page| {
         let path = format!("all/{n_files:08}_n{}", page.len());
         n_files += 1;
-        let (numbers, page): (Vec<i64>, Vec<Frozen>) = page.into_iter().unzip();
+        let (numbers, mut page): (Vec<i64>, Vec<Frozen>) = page.into_iter().unzip();
+        if with_vectors {
+            work.add_vectors(&mut page)?;
+        }
         let bytes = (exporter.encode)(&work.target.about, &page);
         sink.put(&path, &mut bytes.as_slice()).map_err(failed)?;
         chunks.close_page(&numbers)

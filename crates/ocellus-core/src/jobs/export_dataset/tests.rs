@@ -43,6 +43,7 @@ fn frozen(n: i64) -> Frozen {
         metadata: JsonMap::new(),
         created_at_us: n,
         modified_at_us: n,
+        vector: None,
     }
 }
 
