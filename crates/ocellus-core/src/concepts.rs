@@ -3,6 +3,7 @@
 pub mod counts;
 pub mod graphs;
 pub mod languages;
+pub mod mappings;
 pub mod references;
 pub mod relations;
 #[cfg(test)]

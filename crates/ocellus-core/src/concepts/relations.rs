@@ -253,7 +253,7 @@ async fn known(app: &AppCtx, id: &str) -> Result<Concept> {
 }
 
 /// A hyponym is stored as the hypernym that it is from the other end, and of two synonyms the first by id is the subject.
-fn row_of(app: &AppCtx, new: &NewRelation) -> Result<store::ConceptRelation> {
+pub(super) fn row_of(app: &AppCtx, new: &NewRelation) -> Result<store::ConceptRelation> {
     if new.subject_id == new.object_id {
         return Err(Error::invalid("concept_relations", "a concept cannot be related to itself"));
     }
