@@ -1,7 +1,7 @@
 //! Runners: RPCs and the wire form. What they work on is in `runner_items.rs`.
 
 use ocellus_core::resources::{Stored, missing};
-use ocellus_core::runners::{self, ModelRef, NewRunner, Runner as CoreRunner, ServedModel};
+use ocellus_core::runners::{self, Handling, ModelRef, NewRunner, Runner as CoreRunner, ServedModel};
 use ocellus_core::{AccountCtx, Error, JsonMap, Resource, Result};
 use serde_json::{Value, json};
 
@@ -47,7 +47,6 @@ pub async fn delete_runners(cx: Cx, req: DeleteRunnersRequest) -> Result<BaseRes
 
 /// `place`: the group of machines and the cluster of the path, which are only names to this server.
 fn new_runner(account: &AccountCtx, place: &(String, String), runner: Runner) -> Result<NewRunner> {
-    paging::refuse_fields("runners", &[("special_handling", !runner.special_handling.is_empty())])?;
     let model = runner.worker.map(|worker| served(account, worker)).transpose()?;
     let nodepool = runner.nodepool.unwrap_or_default();
     let cluster = nodepool.compute_cluster.unwrap_or_default();
@@ -62,9 +61,14 @@ fn new_runner(account: &AccountCtx, place: &(String, String), runner: Runner) ->
         n_replicas: runner.num_replicas,
         min_replicas: runner.min_replicas,
         priority: runner.priority,
+        special_handling: runner.special_handling.into_iter().map(handling).collect(),
         metadata: runner.metadata.map(documents::from_struct).unwrap_or_default(),
     };
     Ok(NewRunner { id: runner.id, doc, model })
+}
+
+fn handling(wire: SpecialHandling) -> Handling {
+    Handling { id: wire.id, reason: wire.reason, done: wire.done }
 }
 
 /// Runners of this server serve models of their own account.
@@ -145,6 +149,11 @@ fn to_wire(account: &AccountCtx, runner: &Stored<CoreRunner>) -> Runner {
         num_replicas: doc.n_replicas,
         min_replicas: doc.min_replicas,
         priority: doc.priority,
+        special_handling: doc
+            .special_handling
+            .iter()
+            .map(|known| SpecialHandling { id: known.id.clone(), reason: known.reason, done: known.done })
+            .collect(),
         ..Default::default()
     }
 }

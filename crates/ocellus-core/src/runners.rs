@@ -65,8 +65,20 @@ pub struct Runner {
     pub min_replicas: u32,
     /// How it is to be preferred, in its owner's words.
     pub priority: u32,
+    /// What is still to be cleared before it may be used, in its owner's words; nothing here waits for it.
+    pub special_handling: Vec<Handling>,
     /// The owner's own document.
     pub metadata: JsonMap,
+}
+
+/// Something that is to be cleared, in the dialect's numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Handling {
+    pub id: String,
+    pub reason: i32,
+    pub done: bool,
 }
 
 /// The model that a runner serves.
