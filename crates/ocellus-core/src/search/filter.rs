@@ -157,15 +157,7 @@ pub(super) async fn prepare(
             }
             Test::Ids(ids) => conditions.sets.push((negate, SetTest::Ids(ids))),
             Test::Words { text, said_too } => {
-                let words = Wording::new(&text)?;
-                let own = SetTest::Ids(wording::inputs_with(app, &words).await?);
-                let said = AnnotationTerm {
-                    words: text,
-                    statuses: vec![Status::Success],
-                    ..AnnotationTerm::default()
-                };
-                let test = if said_too { SetTest::Any(vec![own, SetTest::Annotated(said)]) } else { own };
-                conditions.sets.push((negate, test));
+                conditions.sets.push((negate, worded(app, text, said_too).await?));
             }
             Test::SourceUrl(url) => conditions.sets.push((negate, SetTest::SourceUrl(url))),
             Test::SameImage(source) => {
@@ -178,6 +170,13 @@ pub(super) async fn prepare(
         conditions.sets.push((false, SetTest::States(states.clone())));
     }
     Ok(conditions)
+}
+
+/// The texts that have all the words, and if that is enough the inputs of which an annotation that counts has them.
+async fn worded(app: &AppCtx, text: String, said_too: bool) -> Result<SetTest> {
+    let own = SetTest::Ids(wording::inputs_with(app, &Wording::new(&text)?).await?);
+    let said = AnnotationTerm { words: text, statuses: vec![Status::Success], ..AnnotationTerm::default() };
+    Ok(if said_too { SetTest::Any(vec![own, SetTest::Annotated(said)]) } else { own })
 }
 
 /// A condition on annotations. What the general model saw is not kept as annotations, but counts as such.

@@ -21,7 +21,6 @@ pub mod dataset_inputs;
 pub mod dataset_items;
 pub mod email_codes;
 pub mod input_conditions;
-pub mod input_texts;
 pub mod inputs;
 pub mod job_errors;
 pub mod job_parts;
