@@ -13,11 +13,11 @@ use crate::pb::list_model_versions_request::SortBy;
 use crate::pb::status::{BaseResponse, Status, StatusCode as Code};
 use crate::pb::*;
 use crate::rpc::{Cx, Era};
-use crate::{documents, paging, status};
+use crate::{documents, eval_metrics, paging, status};
 
 pub async fn list_model_versions(cx: Cx, req: ListModelVersionsRequest) -> Result<MultiModelVersionResponse> {
     let listing = listing(&req)?;
-    let app = cx.app(req.user_app_id).await?;
+    let app = cx.app_with_model(req.user_app_id, &req.model_id).await?;
     let page = paging::page(req.page, req.per_page)?;
     let model_versions = match models::find(&app, &req.model_id, None).await? {
         Found::Own(model, _) => {
@@ -42,10 +42,13 @@ fn listing(req: &ListModelVersionsRequest) -> Result<VersionListing> {
 }
 
 pub async fn get_model_version(cx: Cx, req: GetModelVersionRequest) -> Result<SingleModelVersionResponse> {
-    let app = cx.app(req.user_app_id).await?;
+    let app = cx.app_with_model(req.user_app_id, &req.model_id).await?;
     let found = models::find(&app, &req.model_id, crate::models::version(&req.version_id)).await?;
     let model_version = Some(match found {
-        Found::Own(model, version) => to_wire(&cx, &model, &version),
+        Found::Own(model, version) => ModelVersion {
+            metrics: Some(Box::new(eval_metrics::brief(&cx, &app, &model, &version).await?)),
+            ..to_wire(&cx, &model, &version)
+        },
         Found::Public(spec) => public_version(&cx, &spec, &req.version_id),
     });
     Ok(SingleModelVersionResponse { status: status::success(), model_version })

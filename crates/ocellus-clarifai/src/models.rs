@@ -26,7 +26,7 @@ pub async fn get_model_output_info(cx: Cx, req: GetModelRequest) -> Result<Singl
 }
 
 async fn single(cx: &Cx, req: GetModelRequest, with_concepts: bool) -> Result<SingleModelResponse> {
-    let app = cx.app(req.user_app_id).await?;
+    let app = cx.app_with_model(req.user_app_id, &req.model_id).await?;
     let found = models::find(&app, &req.model_id, version(&req.version_id)).await?;
     let concepts = match &found {
         _ if !with_concepts => Vec::new(),
@@ -106,7 +106,7 @@ pub async fn post_models_searches(cx: Cx, req: PostModelsSearchesRequest) -> Res
 }
 
 pub async fn list_model_concepts(cx: Cx, req: ListModelConceptsRequest) -> Result<MultiConceptResponse> {
-    let app = cx.app(req.user_app_id).await?;
+    let app = cx.app_with_model(req.user_app_id, &req.model_id).await?;
     let found = models::find(&app, &req.model_id, version(&req.version_id)).await?;
     let page = paging::page(req.page, req.per_page)?;
     let concepts = match &found {

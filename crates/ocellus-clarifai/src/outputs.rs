@@ -15,7 +15,7 @@ use crate::{
 };
 
 pub async fn post_model_outputs(cx: Cx, req: PostModelOutputsRequest) -> Result<MultiOutputResponse> {
-    let app = cx.app(req.user_app_id.clone()).await?;
+    let app = cx.app_with_model(req.user_app_id.clone(), &req.model_id).await?;
     let version = (!req.version_id.is_empty()).then_some(req.version_id.as_str());
     if let Some(model) = ocellus_core::runners::to_predict(&app, &req.model_id, version).await? {
         return runner_outputs::predict(&cx, &app, &model, req).await;

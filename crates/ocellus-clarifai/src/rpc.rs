@@ -69,6 +69,16 @@ impl Cx {
         Ok(app)
     }
 
+    /// Opens the app that the request names, or the key's own, to use a model; that of somebody else too, if they
+    /// published the model.
+    pub async fn app_with_model(&self, ids: Option<UserAppIdSet>, model_id: &str) -> Result<AppCtx> {
+        let ids = ids.unwrap_or_default();
+        let place = (ids.user_id.as_str(), ids.app_id.as_str());
+        let app = self.platform.app_with_model(self.caller()?, place, model_id, &self.needs).await?;
+        self.touched.app(&app);
+        Ok(app)
+    }
+
     /// Opens the account that the request names, or the key's own.
     pub async fn account(&self, ids: Option<UserAppIdSet>) -> Result<AccountCtx> {
         let ids = ids.unwrap_or_default();
@@ -145,6 +155,7 @@ rpcs! {
     ListConceptLanguages(ListConceptLanguagesRequest) -> MultiConceptLanguageResponse = concept_languages::list_concept_languages;
     PostConceptLanguages(PostConceptLanguagesRequest) -> MultiConceptLanguageResponse = concept_languages::post_concept_languages;
     PatchConceptLanguages(PatchConceptLanguagesRequest) -> MultiConceptLanguageResponse = concept_languages::patch_concept_languages;
+    PostConceptMappingJobs(PostConceptMappingJobsRequest) -> MultiConceptMappingJobResponse = concept_mappings::post_concept_mapping_jobs;
     ListKnowledgeGraphs(ListKnowledgeGraphsRequest) -> MultiKnowledgeGraphResponse = knowledge_graphs::list_knowledge_graphs;
     PostKnowledgeGraphs(PostKnowledgeGraphsRequest) -> MultiKnowledgeGraphResponse = knowledge_graphs::post_knowledge_graphs;
     GetInputCount(GetInputCountRequest) -> SingleInputCountResponse = inputs::get_input_count;
@@ -239,6 +250,14 @@ rpcs! {
     PostModelVersionsPublish(PostModelVersionsPublishRequest) -> BaseResponse = trainings::post_model_versions_publish;
     PostModelVersionsUnPublish(PostModelVersionsUnPublishRequest) -> BaseResponse = trainings::post_model_versions_un_publish;
     GetModelWeight(GetModelWeightRequest) -> SingleModelWeightResponse = trainings::get_model_weight;
+    PostModelVersionMetrics(PostModelVersionMetricsRequest) -> SingleModelVersionResponse = evaluations::post_model_version_metrics;
+    GetModelVersionMetrics(GetModelVersionMetricsRequest) -> SingleModelVersionResponse = evaluations::get_model_version_metrics;
+    PostModelVersionEvaluations(PostModelVersionEvaluationsRequest) -> MultiEvalMetricsResponse = evaluations::post_model_version_evaluations;
+    ListModelVersionEvaluations(ListModelVersionEvaluationsRequest) -> MultiEvalMetricsResponse = evaluations::list_model_version_evaluations;
+    GetModelVersionEvaluation(GetModelVersionEvaluationRequest) -> SingleEvalMetricsResponse = evaluations::get_model_version_evaluation;
+    PostEvaluations(PostEvaluationsRequest) -> MultiEvalMetricsResponse = evaluations::post_evaluations;
+    ListEvaluations(ListEvaluationsRequest) -> MultiEvalMetricsResponse = evaluations::list_evaluations;
+    GetEvaluation(GetEvaluationRequest) -> SingleEvalMetricsResponse = evaluations::get_evaluation;
     DeleteModelVersion(DeleteModelVersionRequest) -> BaseResponse = model_versions::delete_model_version;
     GetWorkflow(GetWorkflowRequest) -> SingleWorkflowResponse = workflows::get_workflow;
     ListWorkflows(ListWorkflowsRequest) -> MultiWorkflowResponse = workflows::list_workflows;

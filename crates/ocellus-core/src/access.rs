@@ -14,7 +14,7 @@ use crate::accounts::Account;
 use crate::apps::App;
 use crate::bootstrap::{PUBLIC_APP, PUBLIC_USER};
 use crate::ids::hash_secret;
-use crate::{Error, Platform, Resource, Result};
+use crate::{Error, Kind, Platform, Resource, Result};
 
 /// What kind of secret a caller showed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,6 +93,7 @@ pub struct AppCtx {
     app: App,
     uid: String,
     public: bool,
+    guest: bool,
 }
 
 impl AppCtx {
@@ -121,6 +122,11 @@ impl AppCtx {
         self.public
     }
 
+    /// Whether the caller may only use what the app's owner published, and sees nothing else of the app.
+    pub fn is_guest(&self) -> bool {
+        self.guest
+    }
+
     /// Refuses whoever only collaborates on the app.
     pub fn check_owner(&self) -> Result<()> {
         if self.caller.account_id != self.app.user_id {
@@ -136,6 +142,10 @@ impl AppCtx {
     pub fn check_writable(&self) -> Result<()> {
         if self.public {
             return Err(Error::forbidden(Resource::App(self.app.id.clone()), "the public app is read only"));
+        }
+        if self.guest {
+            let message = "only the owner of an app and its collaborators may do this";
+            return Err(Error::forbidden(Resource::App(self.app.id.clone()), message));
         }
         Ok(())
     }
@@ -223,7 +233,32 @@ impl Platform {
             true => caller.clone(),
             false => self.collaborator(caller, &uid, needs).await?.ok_or_else(missing)?,
         };
-        Ok(AppCtx { platform: self.clone(), caller, app: App::from(row), uid, public })
+        Ok(AppCtx { platform: self.clone(), caller, app: App::from(row), uid, public, guest: false })
+    }
+
+    /// Like [`Platform::app`], but an app of somebody else opens too if a version of this model of it was published; the
+    /// caller is a guest then.
+    pub async fn app_with_model(
+        &self,
+        caller: &Caller,
+        (user_id, app_id): (&str, &str),
+        model_id: &str,
+        needs: &[Scope],
+    ) -> Result<AppCtx> {
+        let missing = match self.app(caller, user_id, app_id, needs).await {
+            Err(error) if error.kind == Kind::NotFound && !app_id.is_empty() => error,
+            opened => return opened,
+        };
+        let (user, id, model) = (own_or(caller, user_id).to_owned(), app_id.to_owned(), model_id.to_owned());
+        let read = move |tx: &mut store::Tx<'_>| {
+            let row = tx.app(&user, &id)?.filter(|row| row.deleted_at_us.is_none());
+            let Some(row) = row else { return Ok(None) };
+            let shown = crate::user_models::is_published(tx, &row.uid, &model)?;
+            Ok::<_, Error>(shown.then_some(row))
+        };
+        let row = self.store().read(read).await?.ok_or(missing)?;
+        let (uid, caller) = (row.uid.clone(), caller.clone());
+        Ok(AppCtx { platform: self.clone(), caller, app: App::from(row), uid, public: false, guest: true })
     }
 
     /// The caller with what they may do on an app of somebody else, if they are a collaborator. Read anew at every call.

@@ -27,6 +27,7 @@ pub use change::{ModelPatch, Tags, delete, delete_all, patch, patch_tags, rename
 pub use create::create;
 pub use list::count;
 pub(crate) use list::{Wanted, list};
+pub(crate) use publish::is_published;
 pub use publish::publish;
 pub use training::{BackboneRef, FailureReason, TrainedConcept, TrainedOn, Training, TrainingFailure};
 pub(crate) use queued::{NewQueued, add_queued};
@@ -258,9 +259,17 @@ pub async fn find(app: &AppCtx, id: &str) -> Result<Option<UserModel>> {
         return Ok(None);
     }
     let (uid, id, place) = (app.uid().to_owned(), id.to_owned(), Place::of(app));
+    let guest = app.is_guest();
     let read = move |tx: &mut store::Tx<'_>| {
         let Some(row) = tx.model(&uid, &id)? else { return Ok(None) };
-        Ok::<_, Error>(with_newest(tx, &uid, vec![row], &place)?.into_iter().next())
+        let shown = if guest { publish::published_versions(tx, &uid, &row.uid)? } else { Vec::new() };
+        let found = with_newest(tx, &uid, vec![row], &place)?.into_iter().next();
+        // A guest sees what was published and nothing beside it.
+        let as_guest = |model: UserModel| {
+            let (n_versions, newest) = (shown.len() as u64, shown.first()?.clone());
+            Some(UserModel { newest, n_versions, ..model })
+        };
+        Ok::<_, Error>(if guest { found.and_then(as_guest) } else { found })
     };
     app.platform().store().read(read).await
 }

@@ -18,8 +18,11 @@ const COUNTING: [&str; 4] = ["audit_log", "throttles", "usage_counts", "usage_ho
 const FOR_OTHERS: [(&str, &str); 1] = [("ListScopes", "what scopes there are is the same for everybody")];
 
 /// Reads that the owner gets no plain success from in the populated world, and why.
-const NOT_PLAIN: [(&str, &str); 1] =
-    [("GetInputVideoManifest", "is made of a video that was looked at, which the one here is not")];
+const NOT_PLAIN: [(&str, &str); 3] = [
+    ("GetInputVideoManifest", "is made of a video that was looked at, which the one here is not"),
+    ("GetModelVersionInputExample", "what the public models learned from is not here"),
+    ("GetModelWeight", "the weights of public models are files, not rows of an app"),
+];
 
 /// HTTP status and code of a refusal.
 type Refusal = (u16, i32);

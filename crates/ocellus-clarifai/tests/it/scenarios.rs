@@ -78,6 +78,9 @@ scenarios! {
     dataset_inputs = "41-dataset-inputs.txt";
     dataset_versions = "42-dataset-versions.txt";
     dataset_exports = "43-dataset-exports.txt";
+    trainings = "44-trainings.txt";
+    trainings_what_goes_wrong = "45-trainings-what-goes-wrong.txt";
+    trained_versions = "46-trained-versions.txt";
     videos = "50-videos.txt";
     text_and_audio = "51-text-and-audio.txt";
     uploads = "52-uploads.txt";

@@ -43,6 +43,10 @@ pub async fn inputs_of_version(
     page: Page,
 ) -> Result<Vec<Input>> {
     let page = page.check()?;
+    // What the public models learned from is not here.
+    if matches!(models::find(app, model_id, version_id).await?, Found::Public(_)) {
+        return Ok(Vec::new());
+    }
     let (_, version) = trained(app, model_id, version_id).await?;
     let all = learned_from(app.platform(), &version).await?;
     let skip = usize::try_from(page.offset()).unwrap_or(usize::MAX);
@@ -76,8 +80,9 @@ pub async fn input_example(
 }
 
 async fn all_examples(app: &AppCtx, model_id: &str, version_id: &str) -> Result<Vec<InputExample>> {
-    let model = user_models::get(app, model_id).await?;
-    let version = user_models::version(app, &model, version_id).await?;
+    let Found::Own(_, version) = models::find(app, model_id, Some(version_id)).await? else {
+        return Ok(Vec::new());
+    };
     let Some(scores) = held_out(app.platform(), &version).await? else { return Ok(Vec::new()) };
     let n = scores.concept_ids.len();
     let best = |place: usize| {

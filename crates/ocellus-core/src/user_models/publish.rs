@@ -2,8 +2,32 @@
 
 use ocellus_store as store;
 
-use super::{By, VersionDoc, VersionState, from_json, missing, to_json};
+use super::{By, UserModelVersion, VersionDoc, VersionState, from_json, missing, to_json, versions};
 use crate::{AppCtx, Error, Resource, Result};
+
+/// Whether a model of an app has a version that others may use.
+pub(crate) fn is_published(tx: &store::Tx<'_>, app_uid: &str, model_id: &str) -> Result<bool> {
+    let Some(model) = tx.model(app_uid, model_id)? else { return Ok(false) };
+    Ok(!published_versions(tx, app_uid, &model.uid)?.is_empty())
+}
+
+/// The versions of a model that others may use, the newest first.
+pub(super) fn published_versions(
+    tx: &store::Tx<'_>,
+    app_uid: &str,
+    model_uid: &str,
+) -> Result<Vec<UserModelVersion>> {
+    const BATCH: i64 = 500;
+    let (mut found, mut before_seq) = (Vec::new(), i64::MAX);
+    loop {
+        let rows = tx.model_versions_page(app_uid, model_uid, before_seq, BATCH)?;
+        let Some(last) = rows.last() else { return Ok(found) };
+        before_seq = last.seq;
+        for row in rows {
+            found.extend(Some(versions::read(row)?).filter(|version| version.doc.published));
+        }
+    }
+}
 
 /// Lets others use versions of a model, or no longer. Only what is trained can be shown. `NotFound` if any does not exist;
 /// then none is changed.

@@ -94,7 +94,9 @@ pub async fn version(app: &AppCtx, model: &UserModel, id: &str) -> Result<UserMo
     let (uid, model_uid, wanted) = (app.uid().to_owned(), model.uid.clone(), id.to_owned());
     let read_row = move |tx: &mut store::Tx<'_>| Ok::<_, Error>(tx.model_version(&uid, &model_uid, &wanted)?);
     let row = app.platform().store().read(read_row).await?;
-    read(row.ok_or_else(|| missing_version(id))?)
+    let found = read(row.ok_or_else(|| missing_version(id))?)?;
+    let shown = !app.is_guest() || found.doc.published;
+    Some(found).filter(|_| shown).ok_or_else(|| missing_version(id))
 }
 
 /// The version to predict with: the one with this id if it is trained, or the newest that is.
@@ -156,6 +158,7 @@ pub async fn list_versions(
     let page = page.check()?;
     let (uid, model_uid) = (app.uid().to_owned(), model.uid.clone());
     let n_wanted = usize::try_from(page.offset() + page.limit()).unwrap_or(usize::MAX);
+    let guest = app.is_guest();
     let read_rows = move |tx: &mut store::Tx<'_>| {
         let (mut found, mut before_seq) = (Vec::new(), i64::MAX);
         loop {
@@ -164,7 +167,8 @@ pub async fn list_versions(
             before_seq = rows.last().map_or(before_seq, |row| row.seq);
             for row in rows {
                 let version = read(row)?;
-                if !listing.trained_only || version.state == VersionState::Trained {
+                let wanted = !listing.trained_only || version.state == VersionState::Trained;
+                if wanted && (!guest || version.doc.published) {
                     found.push(version);
                 }
             }
