@@ -2,7 +2,9 @@
 
 use bytes::Bytes;
 use ocellus_core::models::Predictor;
-use ocellus_core::predict::{self, ConceptSelector, PredictInput, PredictOptions, Prediction, Scored, Subject};
+use ocellus_core::predict::{
+    self, ConceptSelector, PredictInput, PredictOptions, Prediction, Scored, Subject,
+};
 use ocellus_core::video::Sampling;
 use ocellus_core::{Error, MediaKind, Result};
 
@@ -11,7 +13,8 @@ use crate::pb::status::{Status, StatusCode as Code};
 use crate::pb::*;
 use crate::rpc::{Cx, Era};
 use crate::{
-    collecting, documents, input_data, inputs, items, models, output_regions, runner_outputs, status, user_models,
+    collecting, documents, input_data, inputs, items, models, output_regions, runner_outputs, status,
+    user_models,
 };
 
 pub async fn post_model_outputs(cx: Cx, req: PostModelOutputsRequest) -> Result<MultiOutputResponse> {

@@ -34,9 +34,11 @@ fn described(id: &str, trainer: Trainer) -> ModelType {
         Trainer::Neighbours => {
             ("Nearest Neighbours", "Tells concepts by the labelled inputs that are most alike.", "concepts")
         }
-        Trainer::Embedder => {
-            ("Visual Embedder", "Learns vectors in which inputs of one concept lie close together.", "embeddings")
-        }
+        Trainer::Embedder => (
+            "Visual Embedder",
+            "Learns vectors in which inputs of one concept lie close together.",
+            "embeddings",
+        ),
         Trainer::Clusterer => ("Clusterer", "Sorts inputs into groups.", "concepts"),
         Trainer::Detector => {
             ("Visual Detector", "Finds things and says of each what it is, with its box.", "regions")
@@ -69,7 +71,9 @@ fn field(setting: &Setting) -> ModelTypeField {
     };
     let options = match setting.kind {
         SettingKind::Word(words) => words.iter().map(|word| option(word)).collect(),
-        SettingKind::Switch(_) | SettingKind::Whole { .. } | SettingKind::Number | SettingKind::Id => Vec::new(),
+        SettingKind::Switch(_) | SettingKind::Whole { .. } | SettingKind::Number | SettingKind::Id => {
+            Vec::new()
+        }
     };
     let range = match setting.kind {
         SettingKind::Whole { min, max, .. } => {
@@ -77,7 +81,8 @@ fn field(setting: &Setting) -> ModelTypeField {
         }
         SettingKind::Switch(_) | SettingKind::Number | SettingKind::Word(_) | SettingKind::Id => None,
     };
-    let place = if OF_ANSWERS.contains(&setting.name) { "output_info.output_config" } else { "train_info.params" };
+    let place =
+        if OF_ANSWERS.contains(&setting.name) { "output_info.output_config" } else { "train_info.params" };
     ModelTypeField {
         path: format!("{place}.{}", setting.name),
         field_type: field_type as i32,

@@ -25,7 +25,10 @@ fn one(cx: &Cx, req: &PostModelVersionsRequest) -> Result<NewTraining> {
         [] => ModelVersion::default(),
         [version] => version.clone(),
         many => {
-            return Err(Error::invalid("model_versions", format!("must hold one version, not {}", many.len())));
+            return Err(Error::invalid(
+                "model_versions",
+                format!("must hold one version, not {}", many.len()),
+            ));
         }
     };
     let mut new = training(cx, version)?;

@@ -29,10 +29,12 @@ pub use list::count;
 pub(crate) use list::{Wanted, list};
 pub(crate) use publish::is_published;
 pub use publish::publish;
-pub use training::{BackboneRef, FailureReason, TrainedConcept, TrainedOn, Training, TrainingFailure};
 pub(crate) use queued::{NewQueued, add_queued};
-pub(crate) use versions::{read as version_of_row, newest_trained_version, rewrite_version, trained_version_by_id};
-pub use versions::{VersionListing, trained_version, delete_version, list_versions, patch_versions, version};
+pub use training::{BackboneRef, FailureReason, TrainedConcept, TrainedOn, Training, TrainingFailure};
+pub use versions::{VersionListing, delete_version, list_versions, patch_versions, trained_version, version};
+pub(crate) use versions::{
+    newest_trained_version, read as version_of_row, rewrite_version, trained_version_by_id,
+};
 
 /// A model of an app.
 #[derive(Clone, Debug, PartialEq)]

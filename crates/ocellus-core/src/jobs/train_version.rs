@@ -1,6 +1,9 @@
 //! Trains a version of a model: waits until the inputs that were there are described, learns, and writes what came of it.
 //! What is learned is in `learning`.
 
+#[cfg(test)]
+mod tests;
+
 use futures_util::FutureExt;
 use ocellus_store as store;
 use serde::{Deserialize, Serialize};

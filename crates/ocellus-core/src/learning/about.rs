@@ -86,7 +86,8 @@ async fn all_examples(app: &AppCtx, model_id: &str, version_id: &str) -> Result<
     let Some(scores) = held_out(app.platform(), &version).await? else { return Ok(Vec::new()) };
     let n = scores.concept_ids.len();
     let best = |place: usize| {
-        let shows = (0..scores.input_ids.len()).filter(|row| scores.labels[row * n + place] == Label::Positive);
+        let shows =
+            (0..scores.input_ids.len()).filter(|row| scores.labels[row * n + place] == Label::Positive);
         let value = |row: &usize| scores.probabilities[row * n + place];
         // The first of equals, so that the answer stays the same.
         shows.fold(None, |best: Option<usize>, row| match best {
@@ -94,8 +95,7 @@ async fn all_examples(app: &AppCtx, model_id: &str, version_id: &str) -> Result<
             Some(_) | None => Some(row),
         })
     };
-    let found: Vec<(usize, usize)> =
-        (0..n).filter_map(|place| best(place).map(|row| (place, row))).collect();
+    let found: Vec<(usize, usize)> = (0..n).filter_map(|place| best(place).map(|row| (place, row))).collect();
     let ids: Vec<String> = found.iter().map(|(_, row)| scores.input_ids[*row].clone()).collect();
     let mut inputs = Vec::new();
     for chunk in ids.chunks(500) {

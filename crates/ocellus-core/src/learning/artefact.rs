@@ -179,8 +179,7 @@ const MAGIC: &[u8; 8] = b"OCHELD01";
 impl HeldOut {
     /// The bytes to keep.
     pub(crate) fn to_bytes(&self) -> Vec<u8> {
-        let head =
-            HeldOutHead { input_ids: self.input_ids.clone(), concept_ids: self.concept_ids.clone() };
+        let head = HeldOutHead { input_ids: self.input_ids.clone(), concept_ids: self.concept_ids.clone() };
         let head = serde_json::to_vec(&head).unwrap_or_default();
         let mut bytes = MAGIC.to_vec();
         bytes.extend((head.len() as u64).to_le_bytes());
@@ -237,7 +236,8 @@ pub(super) async fn learned_from(platform: &Platform, version: &UserModelVersion
 async fn kept(platform: &Platform, version: &UserModelVersion) -> Result<Option<HeldOut>> {
     let Some(hash) = &version.doc.held_out else { return Ok(None) };
     let bytes = platform.store().blobs().get(hash).await?;
-    let damaged = || Error::internal(anyhow::anyhow!("the blob {hash} of held-out scores is gone or damaged"));
+    let damaged =
+        || Error::internal(anyhow::anyhow!("the blob {hash} of held-out scores is gone or damaged"));
     bytes.as_deref().and_then(HeldOut::from_bytes).map(Some).ok_or_else(damaged)
 }
 

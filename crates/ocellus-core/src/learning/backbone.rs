@@ -58,7 +58,9 @@ impl Backbone {
             Some(spec) if spec.task == ModelTask::Embedding => {
                 return Ok(Self { spec: Arc::clone(spec), learned: None });
             }
-            Some(_) => return Err(not_a_backbone(model_id, "is of a model that gives no vectors of whole pictures")),
+            Some(_) => {
+                return Err(not_a_backbone(model_id, "is of a model that gives no vectors of whole pictures"));
+            }
             None => {}
         }
         let Some((model, version)) = own(platform, app_uid, model_id, version_id).await? else {
@@ -97,7 +99,8 @@ impl Backbone {
         let mut backbone = Self::of_version(platform, version)?;
         let on = version.doc.trained_on.as_ref().map(|on| on.backbone.clone()).unwrap_or_default();
         if on.version_id != backbone.spec.version_id() {
-            let message = format!("the model was trained on another version of '{}'; train it again", on.model_id);
+            let message =
+                format!("the model was trained on another version of '{}'; train it again", on.model_id);
             return Err(Error::unsupported(message));
         }
         if let Some(projection) = &on.projection {

@@ -55,14 +55,17 @@ async fn one(app: &AppCtx, model: &UserModel, new: &NewTraining, n_inputs: u64) 
     let pass = n as f64 * dim * n_concepts.max(1) as f64 / PER_SECOND;
     let seconds = match recipe.trainer {
         Trainer::Classifier => {
-            let strengths = if recipe.settings.number("regularisation").is_some() { 1.0 } else { N_STRENGTHS };
+            let strengths =
+                if recipe.settings.number("regularisation").is_some() { 1.0 } else { N_STRENGTHS };
             pass * STEPS_PER_FIT * (n_folds + 1.0) * strengths
         }
         Trainer::Neighbours => n as f64 * n as f64 * dim / PER_SECOND,
         Trainer::Embedder => n as f64 * dim * dim / PER_SECOND,
         Trainer::Clusterer => pass * 100.0 * (n as f64).sqrt().max(1.0),
         // Every picture is looked at twice, and gives some fifty boxes to learn from.
-        Trainer::Detector => n as f64 * 2.0 * S_PER_PICTURE + pass * 50.0 * STEPS_PER_FIT * 2.0 * (n_folds + 1.0),
+        Trainer::Detector => {
+            n as f64 * 2.0 * S_PER_PICTURE + pass * 50.0 * STEPS_PER_FIT * 2.0 * (n_folds + 1.0)
+        }
     };
     Ok((FLAT_S + seconds).ceil() as u64)
 }

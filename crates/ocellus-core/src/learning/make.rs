@@ -60,7 +60,9 @@ pub(super) async fn make(outset: Outset<'_>) -> Result<Made, Unmade> {
     let trained_on = provenance(recipe, &samples, background.as_ref(), &space, names);
     outset.told.step("learning");
     match recipe.trainer {
-        Trainer::Classifier | Trainer::Neighbours => classifier(outset, samples, background, trained_on).await,
+        Trainer::Classifier | Trainer::Neighbours => {
+            classifier(outset, samples, background, trained_on).await
+        }
         Trainer::Embedder => unlabelled::embedder(outset, samples, trained_on).await,
         Trainer::Clusterer => unlabelled::clusterer(outset, samples, trained_on).await,
         Trainer::Detector => detector::make(outset).await,
@@ -197,7 +199,9 @@ fn spec(recipe: &Recipe) -> ClassifierSpec {
     let usual = ClassifierSpec::default();
     let method = match recipe.trainer {
         Trainer::Neighbours => Some(Method::NearestNeighbours),
-        Trainer::Classifier | Trainer::Embedder | Trainer::Clusterer | Trainer::Detector => Method::from_name(settings.text("method")),
+        Trainer::Classifier | Trainer::Embedder | Trainer::Clusterer | Trainer::Detector => {
+            Method::from_name(settings.text("method"))
+        }
     };
     ClassifierSpec {
         method,

@@ -12,17 +12,17 @@ mod run;
 mod samples;
 pub mod settings;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod train;
 mod unlabelled;
 
-pub(crate) use artefact::{Artefacts, HeldOut, PROJECTION_ROLE, ROLE, artefact, bytes, held_out};
 pub use artefact::{Artefact, ArtefactRef};
+pub(crate) use artefact::{Artefacts, HeldOut, PROJECTION_ROLE, ROLE, artefact, bytes, held_out};
 pub(crate) use backbone::Backbone;
-pub(crate) use samples::{MAX_SAMPLES, SampleSource, Samples, Which, collect};
+pub use estimate::training_times_s;
 pub(crate) use onnx::WEIGHTS_ROLE;
 pub use onnx::{OnnxAnswer, OnnxBox, OnnxModel, OnnxSaid};
-pub use estimate::training_times_s;
 pub(crate) use run::{run_training, training_failed};
+pub(crate) use samples::{MAX_SAMPLES, SampleSource, Samples, Which, collect};
 pub(crate) use train::Recipe;
 pub use train::{NewTraining, train};

@@ -134,7 +134,8 @@ pub(crate) async fn collect(
     which: Which,
 ) -> Result<Samples> {
     let (uid, concepts, wanted) = (app_uid.to_owned(), concept_ids.to_vec(), source.clone());
-    let read = move |tx: &mut ocellus_store::Tx<'_>| labelled::candidates(tx, &uid, &concepts, &wanted, which);
+    let read =
+        move |tx: &mut ocellus_store::Tx<'_>| labelled::candidates(tx, &uid, &concepts, &wanted, which);
     let candidates = platform.store().read(read).await?;
     if candidates.len() > MAX_SAMPLES {
         return Err(Error::too_large(format!("there are more than {MAX_SAMPLES} inputs to learn from")));
@@ -150,7 +151,16 @@ pub(crate) async fn collect(
             let content_hash = content_hash(&kept, &features, dim);
             let labels = kept.iter().flat_map(|one| one.labels.iter().copied()).collect();
             let input_ids = kept.into_iter().map(|one| one.input_id).collect();
-            Ok(Samples { input_ids, features, dim, concept_ids, labels, groups, content_hash, n_without_vector })
+            Ok(Samples {
+                input_ids,
+                features,
+                dim,
+                concept_ids,
+                labels,
+                groups,
+                content_hash,
+                n_without_vector,
+            })
         })
         .await?
 }

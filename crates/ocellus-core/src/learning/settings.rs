@@ -178,7 +178,8 @@ impl Settings {
             if value.is_null() {
                 continue;
             }
-            let value = checked(setting, value).map_err(|why| Error::invalid(format!("{field}.{name}"), why))?;
+            let value =
+                checked(setting, value).map_err(|why| Error::invalid(format!("{field}.{name}"), why))?;
             self.0.insert(setting.name.to_owned(), value);
         }
         Ok(())

@@ -29,7 +29,7 @@ fn dim(app: &AppCtx) -> usize {
 }
 
 /// Adds described inputs named `{name}-{n}`, each labelled as said.
-async fn add(app: &AppCtx, name: &str, axis: usize, n: usize, labels: &[(&str, f64)]) {
+pub(crate) async fn add(app: &AppCtx, name: &str, axis: usize, n: usize, labels: &[(&str, f64)]) {
     let space = app.platform().catalog().embedding().version_id().to_owned();
     let (uid, now_us, dim) = (app.uid().to_owned(), app.platform().clock().now_us(), dim(app));
     let name = name.to_owned();
@@ -39,7 +39,14 @@ async fn add(app: &AppCtx, name: &str, axis: usize, n: usize, labels: &[(&str, f
             let id = format!("{name}-{i}");
             tx.insert_input(&input(&uid, &id, now_us))?;
             let data = vector(dim, axis, i);
-            let row = store::Vector { app_uid: uid.clone(), space: space.clone(), input_id: id.clone(), seq: 0, deleted: false, data };
+            let row = store::Vector {
+                app_uid: uid.clone(),
+                space: space.clone(),
+                input_id: id.clone(),
+                seq: 0,
+                deleted: false,
+                data,
+            };
             tx.put_vectors(&[row])?;
             let label = |(concept_id, value): &(String, f64)| store::Label {
                 app_uid: uid.clone(),
@@ -83,7 +90,7 @@ fn input(app_uid: &str, id: &str, now_us: i64) -> store::Input {
     }
 }
 
-async fn model(app: &AppCtx, id: &str, model_type_id: &str, concepts: &[&str]) {
+pub(crate) async fn model(app: &AppCtx, id: &str, model_type_id: &str, concepts: &[&str]) {
     let concepts = concepts.iter().map(|id| ConceptRef { id: Some((*id).to_owned()), name: None }).collect();
     let (id, model_type_id) = (id.to_owned(), model_type_id.to_owned());
     create(app, NewModel { id, model_type_id, concepts, ..NewModel::default() }).await.unwrap();
@@ -102,7 +109,12 @@ async fn trained(test: &TestPlatform, app: &AppCtx, id: &str, new: NewTraining) 
     user_models::version(app, &model, &version.id).await.unwrap()
 }
 
-async fn ask(app: &AppCtx, id: &str, inputs: &[&str], options: &PredictOptions) -> Vec<crate::Result<Prediction>> {
+async fn ask(
+    app: &AppCtx,
+    id: &str,
+    inputs: &[&str],
+    options: &PredictOptions,
+) -> Vec<crate::Result<Prediction>> {
     let predictor = to_predict(app, id, None).await.unwrap();
     let input = |id: &&str| PredictInput { subject: Subject::Input((*id).to_owned()), crop: None };
     predict::run(app, &predictor, inputs.iter().map(input).collect(), options).await.unwrap()
@@ -125,8 +137,16 @@ async fn what_was_labelled_is_learned_and_told_of_others() {
         assert_eq!((version.state, version.doc.failure.clone()), (VersionState::Trained, None));
         let on = version.doc.trained_on.clone().unwrap();
         assert_eq!((on.n_inputs, on.n_background, on.seed), (24, 5, 7));
-        let counts: Vec<_> = on.concepts.iter().map(|c| (c.id.as_str(), c.n_positive, c.n_negative)).collect();
-        assert_eq!(counts, [("cat", 12, 12), ("dog", 12, 0)].map(|(id, p, n)| if id == "cat" { (id, p, 0) } else { (id, p, 12 + n) }));
+        let counts: Vec<_> =
+            on.concepts.iter().map(|c| (c.id.as_str(), c.n_positive, c.n_negative)).collect();
+        assert_eq!(
+            counts,
+            [("cat", 12, 12), ("dog", 12, 0)].map(|(id, p, n)| if id == "cat" {
+                (id, p, 0)
+            } else {
+                (id, p, 12 + n)
+            })
+        );
         assert_eq!(on.backbone.version_id, test.platform.catalog().embedding().version_id());
         assert!(!on.method.is_empty() && !on.why.is_empty() && on.content_hash.len() > 64);
 
@@ -145,7 +165,10 @@ async fn what_was_labelled_is_learned_and_told_of_others() {
 
         // The same again is the same to the byte; another seed or one label more is said to be something else.
         let again = trained(&test, &app, "pets", with(json!({"seed": 7}))).await;
-        assert_eq!((&again.doc.artefact, &again.doc.held_out), (&version.doc.artefact, &version.doc.held_out));
+        assert_eq!(
+            (&again.doc.artefact, &again.doc.held_out),
+            (&version.doc.artefact, &version.doc.held_out)
+        );
         assert_eq!(again.doc.trained_on, version.doc.trained_on);
         add(&app, "more", 1, 1, &[("dog", 1.0)]).await;
         let more = trained(&test, &app, "pets", with(json!({"seed": 7}))).await;
@@ -169,7 +192,8 @@ async fn check_about(app: &AppCtx, version: &UserModelVersion) {
     let (_, _, bytes) = weight(app, "pets", &version.id).await.unwrap();
     assert_eq!(store::Blobs::hash_of(&bytes), version.doc.artefact.as_ref().unwrap().sha256);
     assert_eq!(training_times_s(app, "pets", &[NewTraining::default()], 0).await.unwrap().len(), 1);
-    let (few, many) = (training_times_s(app, "pets", &[NewTraining::default()], 100).await.unwrap(), 1_000_000);
+    let (few, many) =
+        (training_times_s(app, "pets", &[NewTraining::default()], 100).await.unwrap(), 1_000_000);
     assert!(few < training_times_s(app, "pets", &[NewTraining::default()], many).await.unwrap());
     assert_eq!(references(app, "pets", Page::first(10)).await.unwrap(), []);
 
@@ -179,7 +203,10 @@ async fn check_about(app: &AppCtx, version: &UserModelVersion) {
     assert!(user_models::version(app, &model, &version.id).await.unwrap().doc.published);
     user_models::publish(app, "pets", &ids, false).await.unwrap();
     assert!(!user_models::version(app, &model, &version.id).await.unwrap().doc.published);
-    assert_eq!(user_models::publish(app, "pets", &["none".to_owned()], true).await.unwrap_err().kind, Kind::NotFound);
+    assert_eq!(
+        user_models::publish(app, "pets", &["none".to_owned()], true).await.unwrap_err().kind,
+        Kind::NotFound
+    );
 }
 
 #[tokio::test]
@@ -205,9 +232,16 @@ async fn a_training_that_cannot_be_is_refused_or_fails_with_its_reason() {
             let error = refused("pets", params).await;
             assert!(error.kind == Kind::Invalid && error.message.starts_with(name), "{}", error.message);
         }
-        let config = |text: &str| OutputConfig { hyper_parameters: text.to_owned(), ..OutputConfig::default() };
-        for (text, is_fine) in [("{\"MAX_ITERATIONS\": 50}", true), ("{\"N_EPOCHS\": 5}", false), ("rbf", false)] {
-            let new = NewTraining { config: Some(config(text)), ends_well_without_data: true, ..NewTraining::default() };
+        let config =
+            |text: &str| OutputConfig { hyper_parameters: text.to_owned(), ..OutputConfig::default() };
+        for (text, is_fine) in
+            [("{\"MAX_ITERATIONS\": 50}", true), ("{\"N_EPOCHS\": 5}", false), ("rbf", false)]
+        {
+            let new = NewTraining {
+                config: Some(config(text)),
+                ends_well_without_data: true,
+                ..NewTraining::default()
+            };
             assert_eq!(train(&app, "pets", new).await.is_ok(), is_fine, "{text}");
         }
 
@@ -222,9 +256,15 @@ async fn a_training_that_cannot_be_is_refused_or_fails_with_its_reason() {
         add(&app, "n", 0, 3, &[("cat", 0.0)]).await;
         assert_eq!(fails("pets", with(json!({}))).await, (VersionState::Trained, None));
         let strict = json!({"fail_on_missing_positive_examples": true});
-        assert_eq!(fails("pets", with(strict)).await, (VersionState::Failed, Some(FailureReason::NoPositives)));
+        assert_eq!(
+            fails("pets", with(strict)).await,
+            (VersionState::Failed, Some(FailureReason::NoPositives))
+        );
         let single = json!({"concepts_mutually_exclusive": true});
-        assert_eq!(fails("one", with(single)).await, (VersionState::Failed, Some(FailureReason::SingleClass)));
+        assert_eq!(
+            fails("one", with(single)).await,
+            (VersionState::Failed, Some(FailureReason::SingleClass))
+        );
     }
 }
 

@@ -125,8 +125,7 @@ pub(super) async fn recipe(
     let version_id = settings.text("embed_model_version_id").to_owned();
     let embed = (config.existing_model_id.clone(), version_id);
     Backbone::find(app.platform(), app.uid(), &embed.0, &embed.1).await?;
-    let timeout_s =
-        if config.training_timeout_s == 0 { USUAL_TIMEOUT_S } else { config.training_timeout_s };
+    let timeout_s = if config.training_timeout_s == 0 { USUAL_TIMEOUT_S } else { config.training_timeout_s };
     let recipe = Recipe {
         trainer,
         concept_ids: model.doc.concepts.clone(),
@@ -180,7 +179,11 @@ fn of_config(trainer: Trainer, settings: &mut Settings, config: &OutputConfig) -
         [("embed_model_version_id", &config.embed_model_version_id), ("template", &config.template_name)]
     {
         if !text.is_empty() {
-            settings.take(trainer, &[(name.to_owned(), text.as_str().into())].into_iter().collect(), FIELD)?;
+            settings.take(
+                trainer,
+                &[(name.to_owned(), text.as_str().into())].into_iter().collect(),
+                FIELD,
+            )?;
         }
     }
     Ok(())

@@ -1,8 +1,6 @@
 //! Trainings whose result tells no concepts of the app: better vectors, and groups of inputs.
 
-use ocellus_algo::learn::{
-    ClusterSpec, Labels, ProjectionSpec, Rows, cluster, train_projection,
-};
+use ocellus_algo::learn::{ClusterSpec, Labels, ProjectionSpec, Rows, cluster, train_projection};
 use serde_json::Value;
 
 use super::artefact::{Artefact, HeldOut};

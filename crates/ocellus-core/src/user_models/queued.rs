@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use ocellus_store as store;
 
 use super::{
-    By, ConceptRef, ModelDoc, UserModel, UserModelVersion, VersionDoc, VersionState, create, from_json, missing,
-    read, to_json, versions,
+    By, ConceptRef, ModelDoc, UserModel, UserModelVersion, VersionDoc, VersionState, create, from_json,
+    missing, read, to_json, versions,
 };
 use crate::accounts::check_id;
 use crate::jobs::gc_blobs;
@@ -54,7 +54,8 @@ pub(crate) async fn add_queued(
         version.state = VersionState::Queued.name().to_owned();
         tx.insert_model_version(&version)?;
         with(tx, &version, if own.is_empty() { said.concepts } else { own })?;
-        let n_versions = tx.count_model_versions(uid, &[&row.uid])?.get(&row.uid).copied().unwrap_or_default();
+        let n_versions =
+            tx.count_model_versions(uid, &[&row.uid])?.get(&row.uid).copied().unwrap_or_default();
         let model = read(row, version.clone(), n_versions, &by.place)?;
         Ok((model, versions::read(version)?))
     };
@@ -95,7 +96,12 @@ fn collect(tx: &store::Tx<'_>, by: &By, gc_id: &str, hashes: &BTreeSet<String>) 
 }
 
 /// The same for all versions of models.
-pub(super) fn let_go_of_models(tx: &store::Tx<'_>, by: &By, gc_id: &str, model_uids: &[String]) -> Result<()> {
+pub(super) fn let_go_of_models(
+    tx: &store::Tx<'_>,
+    by: &By,
+    gc_id: &str,
+    model_uids: &[String],
+) -> Result<()> {
     const BATCH: i64 = 500;
     let uid = &by.labeller.app_uid;
     let mut hashes = BTreeSet::new();

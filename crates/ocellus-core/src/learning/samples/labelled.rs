@@ -29,7 +29,8 @@ pub(super) fn candidates(
     let mut found = Found { tx, app_uid, places, which, candidates: Vec::new() };
     match source {
         SampleSource::App if which == Which::Labelled => {
-            let mut ids: HashSet<String> = tx.inputs_with_label(app_uid, concept_ids, true)?.into_iter().collect();
+            let mut ids: HashSet<String> =
+                tx.inputs_with_label(app_uid, concept_ids, true)?.into_iter().collect();
             ids.extend(tx.inputs_with_label(app_uid, concept_ids, false)?);
             let ids: Vec<String> = ids.into_iter().collect();
             found.add_all(&ids)?;

@@ -56,11 +56,7 @@ async fn calculated(
     vectors.into_iter().filter_map(Result::transpose).collect()
 }
 
-async fn named(
-    platform: &Platform,
-    space: &Backbone,
-    one: Candidate,
-) -> Result<Option<(String, Vec<f32>)>> {
+async fn named(platform: &Platform, space: &Backbone, one: Candidate) -> Result<Option<(String, Vec<f32>)>> {
     match of_one(platform, space, &one).await {
         Ok(vector) => Ok(vector.map(|vector| (one.input_id, vector))),
         // What cannot be looked at teaches nothing; what fails now may work later.
