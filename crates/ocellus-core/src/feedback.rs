@@ -1,5 +1,7 @@
-//! Feedback: what users say of a model's answer or do with a search's hits, kept as proposals for labels.
+//! Feedback: what users say of a model's answer or do with a search's hits. What they say of an input of the app is
+//! proposed as its labels.
 
+mod proposals;
 #[cfg(test)]
 mod tests;
 
@@ -153,7 +155,8 @@ impl Subject {
     }
 }
 
-/// Keeps what a user says of a model's answer. `NotFound` if there is no such model or version.
+/// Keeps what a user says of a model's answer, and proposes it as labels: a pending annotation of the input, if it is one of
+/// the app's. `NotFound` if there is no such model or version.
 pub async fn add_for_model(app: &AppCtx, feedback: ModelFeedback) -> Result<()> {
     let version = Some(feedback.model_version_id.as_str());
     // A public model has several names; the feedback is found by the one that it is listed under.
@@ -162,8 +165,10 @@ pub async fn add_for_model(app: &AppCtx, feedback: ModelFeedback) -> Result<()> 
         Found::Public(model) => model.id.clone(),
     };
     let feedback = ModelFeedback { model_id, ..feedback };
-    resources::create(&Shelf::from(app), vec![New { id: None, doc: feedback }]).await?;
-    Ok(())
+    let id = app.platform().ids().id();
+    let new = New { id: Some(id.clone()), doc: feedback.clone() };
+    resources::create(&Shelf::from(app), vec![new]).await?;
+    proposals::propose(app, &id, &feedback).await
 }
 
 /// Keeps that a user picked a hit.

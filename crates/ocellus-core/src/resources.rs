@@ -39,6 +39,11 @@ pub trait Document: Clone + Serialize + DeserializeOwned + Send + Sync + 'static
         0
     }
 
+    /// The key of its content in the blob store, if it has such; kept there as long as the document says so.
+    fn blob(&self) -> Option<String> {
+        None
+    }
+
     /// Refuses a document that makes no sense, before it is written.
     fn check(&self) -> Result<()> {
         Ok(())
@@ -233,6 +238,7 @@ pub(crate) fn row_of<D: Document>(shelf: &Shelf, new: New<D>) -> Result<store::R
         about: new.doc.about(),
         state: new.doc.state(),
         doc: to_json(&new.doc)?,
+        blob: new.doc.blob(),
         account_id: shelf.account_id.clone(),
         key_id: shelf.key_id.clone(),
         modified_by: shelf.changed_by(),
@@ -364,6 +370,7 @@ pub(crate) fn rewrite<D: Document>(
     let mut doc = stored::<D>(row.clone())?.doc;
     change(&mut doc)?;
     (row.about, row.state, row.doc, row.modified_at_us) = (doc.about(), doc.state(), to_json(&doc)?, now_us);
+    row.blob = doc.blob();
     tx.update_resource(&row)?;
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! Feedback is kept as it was given, and only where it makes sense.
 
 use super::*;
-use crate::Kind;
+use crate::annotations::tests::text;
+use crate::annotations::{self, AnnotationListing, Status};
 use crate::testing::TestPlatform;
+use crate::{Kind, PatchAction, inputs};
 
 fn feedback(model_id: &str, value: f32, area: [f32; 4]) -> ModelFeedback {
     let judged = Judged { concept_id: "dog".to_owned(), name: String::new(), value };
@@ -47,5 +49,51 @@ async fn feedback_of_models_and_searches_is_kept_and_found_again_the_latest_firs
         ] {
             assert_eq!(add_for_model(&app, bad).await.unwrap_err().kind, kind);
         }
+    }
+}
+
+#[tokio::test]
+async fn what_is_said_of_an_input_is_proposed_and_counts_once_it_is_accepted() {
+    for test in TestPlatform::all().await {
+        let app = test.app().await;
+        inputs::create(&app, vec![text("a", &[])]).await.unwrap();
+        let subject = Subject { input_id: "a".to_owned(), ..Subject::default() };
+        let judged = |concept_id: &str, value| Judged {
+            concept_id: concept_id.to_owned(),
+            name: String::new(),
+            value,
+        };
+        let region = |verdict, concepts| JudgedRegion { area: [0.1, 0.2, 0.3, 0.4], verdict, concepts };
+        let given = ModelFeedback {
+            model_id: app.platform().catalog().general().id.clone(),
+            subject,
+            session: Session { end_user_id: "u".to_owned(), session_id: "s".to_owned() },
+            concepts: vec![judged("dog", 1.0), judged("cat", 0.0)],
+            regions: vec![
+                region(Verdict::NotDetected, vec![judged("ear", 1.0)]),
+                region(Verdict::FalsePositive, vec![judged("tail", 1.0)]),
+                region(Verdict::Misplaced, Vec::new()),
+            ],
+            ..ModelFeedback::default()
+        };
+        add_for_model(&app, given).await.unwrap();
+        let listing = AnnotationListing { statuses: vec![Status::Pending], ..AnnotationListing::default() };
+        let proposed = annotations::list(&app, listing.clone()).await.unwrap();
+        let [proposal] = &proposed[..] else { panic!("{proposed:?}") };
+        assert_eq!(proposal.info["feedback"]["end_user_id"], "u");
+        assert_eq!(proposal.data.regions.len(), 1);
+        let labels = |input: inputs::Input| -> Vec<(String, f32)> {
+            input.labels.into_iter().map(|label| (label.concept_id, label.value)).collect()
+        };
+        assert!(labels(inputs::get(&app, "a").await.unwrap()).is_empty());
+        let patch = annotations::AnnotationPatch {
+            id: proposal.id.clone(),
+            status: Some(Status::Success),
+            ..annotations::AnnotationPatch::default()
+        };
+        annotations::patch(&app, vec![patch], PatchAction::Merge, false).await.unwrap();
+        assert!(annotations::list(&app, listing).await.unwrap().is_empty());
+        let counted = labels(inputs::get(&app, "a").await.unwrap());
+        assert_eq!(counted, [("dog".to_owned(), 1.0), ("cat".to_owned(), 0.0)]);
     }
 }

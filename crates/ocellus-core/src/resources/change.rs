@@ -64,6 +64,7 @@ async fn change_each<D: Document>(
                 (row.about, row.state, row.doc) =
                     (thing.doc.about(), thing.doc.state(), to_json(&thing.doc)?);
                 (row.modified_by, row.modified_at_us) = (by.changed_by(), now_us);
+                row.blob = thing.doc.blob();
                 tx.update_resource(&row)?;
             }
             changed.push(thing);

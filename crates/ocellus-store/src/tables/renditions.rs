@@ -73,6 +73,7 @@ impl Tx<'_> {
                    UNION ALL SELECT 1 FROM dataset_export_chunks WHERE blob = ?1 \
                    UNION ALL SELECT 1 FROM renditions WHERE blob = ?1 \
                    UNION ALL SELECT 1 FROM model_blobs WHERE blob = ?1 \
+                   UNION ALL SELECT 1 FROM resources WHERE blob = ?1 \
                    UNION ALL SELECT 1 FROM upload_parts WHERE blob = ?1 LIMIT 1";
         // PostgreSQL reads a bare 1 as a 4-byte integer; the row's presence is all that matters.
         Ok(!self.select("inputs", sql, &[hash.into()], |_| Ok(()))?.is_empty())
