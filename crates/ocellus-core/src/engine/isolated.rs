@@ -94,6 +94,8 @@ impl Process {
             // Settings and secrets of the server are none of a model's business.
             .env_clear()
             .env(NAME_OF_WORKERS, "1")
+            // The runtime keeps a number of the machine there, which is nobody's business either.
+            .env("HOME", "/dev/null")
             .current_dir("/")
             .stdin(OwnedFd::from(theirs))
             .stdout(Stdio::null())

@@ -264,7 +264,7 @@ fn lies_beside(file: &str) -> bool {
 
 /// The concepts of a labels file: one a line, as `id<TAB>name` or only a name, whose id is then made from it.
 pub fn read_labels(text: &str) -> Result<Vec<ModelConcept>> {
-    let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let lines = text.lines().filter(|line| !line.trim().is_empty());
     let mut concepts: Vec<ModelConcept> = Vec::new();
     for line in lines {
         let (id, name) = match line.split_once('\t') {
