@@ -183,6 +183,7 @@ async fn regions_of_an_input_are_merged_overwritten_and_removed_through_the_inpu
         assert_eq!(ids(&input), ["r", "s"]);
         assert_eq!(input.parts.regions[0].concepts.len(), 1);
         let input = patch(
+            &test,
             &app,
             regions(vec![Region { id: "r".to_owned(), ..Region::default() }]),
             PatchAction::Remove,
