@@ -23,11 +23,6 @@ const EXCEPTIONS: &[Exception] = &[
         why: "looks whether there is an account at all, and stops at the first",
     },
     Exception {
-        sql: "SELECT state, COUNT(*) FROM inputs WHERE app_uid = ?1 GROUP BY state",
-        extent: Extent::Owner,
-        why: "counts the inputs of an app, from the index alone; docs/benchmarks.md says what it costs",
-    },
-    Exception {
         sql: "SELECT COUNT(*) FROM models WHERE app_uid = ?1",
         extent: Extent::Owner,
         why: "counts the models of an app, from the index alone; people make dozens, not millions",

@@ -11,6 +11,7 @@ use super::anchors::{self, Seen};
 use super::filter::{self, Conditions, SetTest};
 use super::parts::{self, Group, Scope, fits};
 use super::rank::{self, Likeness, Order};
+use super::walk::{By, Walk};
 use super::{Filter, Query, Test, check, depth, select, words};
 use crate::annotations::{Annotation, AnnotationHit, AnnotationTerm, read_rows};
 use crate::inputs::{self, Input};
@@ -28,18 +29,19 @@ pub async fn search(app: &AppCtx, query: Query) -> Result<Vec<AnnotationHit>> {
     let seen = anchors::seen(app, &query, "annotations").await?;
     let language = query.language.as_deref();
     let (terms, about_inputs) = split(app, query.filters, language).await?;
-    let mut conditions = filter::prepare(app, about_inputs, language).await?;
+    let mut about_inputs = filter::prepare(app, about_inputs, language).await?;
+    seen.restrict(&mut about_inputs);
+    let mut conditions = about_inputs.clone();
     for (_, term) in terms.iter().filter(|(negate, _)| !negate) {
         conditions.sets.push((false, SetTest::Annotated(term.clone())));
     }
-    seen.restrict(&mut conditions);
     let search = Search { app, terms, seen, n_wanted: depth(page) };
     let found = match rank::prepare(app, query.ranks, language, query.metric, query.min_score).await? {
-        Order::Creation => {
-            let ids = select::list(app, conditions).await?;
-            search.of_inputs(ids.into_iter().map(|id| (id, 1.0)).collect(), false).await?
-        }
-        Order::Mean(mean) => search.of_inputs(mean.search(app, conditions).await?.scored, false).await?,
+        Order::Creation => search.walk(about_inputs, By::Creation).await?,
+        Order::Mean(mean) => match mean.by_one() {
+            Some(by) => search.walk(about_inputs, by).await?,
+            None => search.of_inputs(mean.search(app, conditions).await?.scored, false).await?,
+        },
         Order::Likeness(likeness) if !likeness.knows_parts(app) => {
             search.of_inputs(likeness.search(app, conditions, usize::MAX).await?.scored, false).await?
         }
@@ -105,19 +107,10 @@ impl Search<'_> {
     async fn of_inputs(&self, scored: Vec<(String, f32)>, without_parts: bool) -> Result<Vec<Found>> {
         let mut found = Vec::new();
         for batch in scored.chunks(BATCH) {
-            let ids: Vec<String> = batch.iter().map(|(id, _)| id.clone()).collect();
-            let (mut by_input, in_parts) = self.read(ids, without_parts).await?;
-            for (input_id, score) in batch {
-                let all = by_input.remove(input_id).unwrap_or_default();
-                let hit = |annotation| Found { score: *score, input_id: input_id.clone(), annotation };
-                if all.is_empty() && self.terms.is_empty() {
-                    found.push(hit(None));
-                }
-                let fitting = all
-                    .into_iter()
-                    .filter(|annotation| !in_parts.contains(&annotation.id) && fits(&self.terms, annotation));
-                found.extend(fitting.map(|annotation| hit(Some(annotation))));
-            }
+            let (uid, seen, terms) = (self.app.uid().to_owned(), self.seen.clone(), self.terms.clone());
+            let batch = batch.to_vec();
+            let read = move |tx: &mut Tx<'_>| said_of(tx, &uid, (&terms, &seen), &batch, without_parts);
+            found.extend(self.app.platform().store().read(read).await?);
             if found.len() >= self.n_wanted {
                 break;
             }
@@ -125,26 +118,21 @@ impl Search<'_> {
         Ok(found)
     }
 
-    /// What was said of some inputs, and which of it has a described part.
-    async fn read(
-        &self,
-        ids: Vec<String>,
-        parts: bool,
-    ) -> Result<(HashMap<String, Vec<Annotation>>, HashSet<String>)> {
-        let (uid, seen) = (self.app.uid().to_owned(), self.seen.clone());
+    /// The annotations of the inputs that fit some conditions, read only as far as they are wanted.
+    async fn walk(&self, about_inputs: Conditions, by: By) -> Result<Vec<Found>> {
+        let (uid, seen, terms) = (self.app.uid().to_owned(), self.seen.clone(), self.terms.clone());
+        let n_wanted = self.n_wanted;
+        let positive = terms.iter().filter(|(negate, _)| !negate);
+        let said: Vec<AnnotationTerm> = positive.map(|(_, term)| term.clone()).collect();
         let read = move |tx: &mut Tx<'_>| {
-            let found = read_rows(tx, &uid, tx.annotations_of_inputs(&uid, &ids)?)?;
-            let mut by_input: HashMap<String, Vec<Annotation>> = HashMap::new();
-            for annotation in found.into_iter().filter(|annotation| seen.sees(annotation)) {
-                by_input.entry(annotation.input_id.clone()).or_default().push(annotation);
+            let mut walk = Walk::new(tx, &uid, &about_inputs, &said, &by)?;
+            let mut found = Vec::new();
+            while found.len() < n_wanted
+                && let Some(batch) = walk.next(tx)?
+            {
+                found.extend(said_of(tx, &uid, (&terms, &seen), &batch, false)?);
             }
-            let wanted: Vec<&str> =
-                by_input.values().flatten().filter(|_| parts).map(|one| one.id.as_str()).collect();
-            let described = tx.described_regions_of(&uid, &wanted)?;
-            let described = described.into_iter().filter(|row| !seen.fresh_parts.contains(&row.key()));
-            let in_parts: HashSet<String> =
-                described.map(|AnnotationRegion { annotation_id, .. }| annotation_id).collect();
-            Ok::<_, Error>((by_input, in_parts))
+            Ok::<_, Error>(found)
         };
         self.app.platform().store().read(read).await
     }
@@ -187,6 +175,41 @@ impl Search<'_> {
         });
         Ok(found.collect())
     }
+}
+
+/// What was said of some inputs and fits, in the order of the inputs and then of creation; perhaps without what has a
+/// described part. An input about which nothing was said comes by itself where nothing is asked of annotations.
+fn said_of(
+    tx: &Tx<'_>,
+    uid: &str,
+    (terms, seen): (&[(bool, AnnotationTerm)], &Seen),
+    batch: &[(String, f32)],
+    without_parts: bool,
+) -> Result<Vec<Found>> {
+    let ids: Vec<&str> = batch.iter().map(|(id, _)| id.as_str()).collect();
+    let read = read_rows(tx, uid, tx.annotations_of_inputs(uid, &ids)?)?;
+    let mut by_input: HashMap<String, Vec<Annotation>> = HashMap::new();
+    for annotation in read.into_iter().filter(|annotation| seen.sees(annotation)) {
+        by_input.entry(annotation.input_id.clone()).or_default().push(annotation);
+    }
+    let wanted: Vec<&str> =
+        by_input.values().flatten().filter(|_| without_parts).map(|one| one.id.as_str()).collect();
+    let described = tx.described_regions_of(uid, &wanted)?;
+    let described = described.into_iter().filter(|row| !seen.fresh_parts.contains(&row.key()));
+    let in_parts: HashSet<String> =
+        described.map(|AnnotationRegion { annotation_id, .. }| annotation_id).collect();
+    let mut found = Vec::new();
+    for (input_id, score) in batch {
+        let all = by_input.remove(input_id).unwrap_or_default();
+        let hit = |annotation| Found { score: *score, input_id: input_id.clone(), annotation };
+        if all.is_empty() && terms.is_empty() {
+            found.push(hit(None));
+        }
+        let fitting =
+            all.into_iter().filter(|annotation| !in_parts.contains(&annotation.id) && fits(terms, annotation));
+        found.extend(fitting.map(|annotation| hit(Some(annotation))));
+    }
+    Ok(found)
 }
 
 /// Adds the inputs. What was deleted meanwhile is left out.

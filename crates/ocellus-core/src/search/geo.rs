@@ -22,6 +22,16 @@ impl GeoBounds {
         Self { south: a.latitude.min(b.latitude), north: a.latitude.max(b.latitude), west, east }
     }
 
+    /// Whether a place lies in it.
+    pub fn holds(&self, latitude: f64, longitude: f64) -> bool {
+        let across = if self.west <= self.east {
+            longitude >= self.west && longitude <= self.east
+        } else {
+            longitude >= self.west || longitude <= self.east
+        };
+        latitude >= self.south && latitude <= self.north && across
+    }
+
     /// A box that holds everything within `limit_km` of a point.
     pub fn around(center: GeoPoint, limit_km: f64) -> Self {
         // A hair more, so that rounding never loses a point that the distance would accept.
@@ -75,14 +85,7 @@ mod tests {
 
     #[test]
     fn the_box_around_a_point_holds_every_place_within_the_distance() {
-        let holds = |b: GeoBounds, p: GeoPoint| {
-            let across = if b.west <= b.east {
-                p.longitude >= b.west && p.longitude <= b.east
-            } else {
-                p.longitude >= b.west || p.longitude <= b.east
-            };
-            p.latitude >= b.south && p.latitude <= b.north && across
-        };
+        let holds = |b: GeoBounds, p: GeoPoint| b.holds(p.latitude, p.longitude);
         for center in [
             at(0.0, 0.0),
             at(52.5, 13.4),

@@ -9,6 +9,7 @@ use super::Selection;
 use super::filter::{Conditions, SetTest, shown_from};
 use super::geo::GeoBounds;
 use crate::annotations::{self, AnnotationTerm};
+use crate::workflows::default::predicting_versions;
 use crate::{AppCtx, Error, Result, datasets};
 
 /// Up to this many inputs are looked up one by one; more are found by reading all.
@@ -57,14 +58,19 @@ fn sets(tx: &Tx<'_>, uid: &str, conditions: &Conditions) -> Result<Selection> {
 fn set(tx: &Tx<'_>, uid: &str, test: &SetTest) -> Result<Selection> {
     Ok(match test {
         SetTest::Labelled(any) => labelled(tx, uid, any)?,
-        SetTest::Predicted { version_id, there, absent, min } => {
-            let shows = |ids: &[String], min: f32| {
+        SetTest::Predicted { version_id, there, named, absent, min } => {
+            // What every input is described by, and what the app's workflows have added.
+            let shows = |version_id: &String, ids: &[String], min: f32| {
                 let found = tx.inputs_with_prediction(uid, version_id, ids, f64::from(min), i64::MAX)?;
                 Ok::<_, Error>(Selection::only(found.into_iter().map(|(id, _)| id)))
             };
-            let mut selection = shows(there, *min)?;
+            let mut selection = shows(version_id, there, *min)?;
+            for (version_id, ids) in added_by_workflows(tx, uid, there, named)? {
+                selection = selection.or(shows(&version_id, &ids, *min)?);
+            }
             for id in absent {
-                selection = selection.or(shows(std::slice::from_ref(id), shown_from(*min))?.negated());
+                selection =
+                    selection.or(shows(version_id, std::slice::from_ref(id), shown_from(*min))?.negated());
             }
             selection
         }
@@ -93,6 +99,25 @@ fn set(tx: &Tx<'_>, uid: &str, test: &SetTest) -> Result<Selection> {
             Selection::only(tx.inputs_by_blob(uid, hash)?.into_iter().map(|input| input.id))
         }
     })
+}
+
+/// For each version that the app's workflows predict with, the concepts to look for: those given by id, and the app's own
+/// by name.
+pub(super) fn added_by_workflows(
+    tx: &Tx<'_>,
+    uid: &str,
+    there: &[String],
+    named: &[ConceptTerm],
+) -> Result<Vec<(String, Vec<String>)>> {
+    let versions = predicting_versions(tx, uid)?;
+    if versions.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut ids = there.to_vec();
+    for term in named {
+        ids.extend(concept_ids(tx, uid, term)?);
+    }
+    Ok(versions.into_iter().map(|version_id| (version_id, ids.clone())).collect())
 }
 
 fn labelled(tx: &Tx<'_>, uid: &str, any: &[ConceptTerm]) -> Result<Selection> {
@@ -184,5 +209,7 @@ fn facts_of(input: Input) -> InputFacts {
         lat: input.lat,
         lon: input.lon,
         source_url: input.source_url,
+        blob: input.blob,
+        modified_at_us: input.modified_at_us,
     }
 }

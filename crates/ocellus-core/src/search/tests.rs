@@ -343,12 +343,69 @@ async fn filters_alone_find_in_the_order_of_creation_with_score_one() {
                     page: Page { page, per_page: 10 },
                     ..Query::default()
                 };
-                let hits = run(&app, query).await.unwrap();
-                assert_eq!(hits.total, Some(fitting.len() as u64), "{filters:?}");
+                let hits = run(&app, query.clone()).await.unwrap();
+                // Pages do not look further than they go, unless that is wanted.
+                assert!(hits.total.is_none_or(|total| total == fitting.len() as u64), "{filters:?}");
+                let counted = run(&app, Query { counted: true, ..query }).await.unwrap();
+                assert_eq!(counted.total, Some(fitting.len() as u64), "{filters:?}");
+                assert_eq!(counted.hits, hits.hits, "{filters:?}");
                 assert!(hits.hits.iter().all(|hit| hit.score == 1.0));
                 found.extend(hits.hits.into_iter().map(|hit| hit.input.id));
             }
             assert_eq!(found, fitting, "{filters:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_ranked_by_one_concept_are_those_of_a_naive_evaluation() {
+    for db in TestStore::all().await {
+        let test = TestPlatform::on(db, |_| {}).await;
+        let mut dice = Dice(44);
+        let mut known = made_up(70, &mut dice);
+        // Some are as probable as others.
+        known.iter_mut().for_each(|k| k.dog = k.dog.map(|p| if p > 0.7 { 0.75 } else { p }));
+        let app = fill(&test, &known).await;
+        for round in 0..50 {
+            let mut filters: Vec<_> = (0..dice.below(3)).map(|_| random_filter(&mut dice, &known)).collect();
+            let (by, score): (RankBy, fn(&Known) -> Option<f32>) = match dice.below(3) {
+                0 => (RankBy::Labelled { concept: term("c-red", "", 1.0) }, |k| {
+                    k.red.filter(|said| *said == 1.0).map(|_| 1.0)
+                }),
+                1 => {
+                    // As the searches of 2018 say it: what is seen clearly, the clearest first.
+                    let test = Test::Predicted { any: vec![term(DOG, "", 1.0)], min: 0.5 };
+                    let holds: Holds = Box::new(|k| k.dog.is_some_and(|p| p >= 0.5));
+                    filters.push((Filter { negate: false, test }, holds));
+                    (RankBy::Predicted { concept: term(DOG, "", 1.0) }, |k| k.dog.map(|p| p as f32))
+                }
+                _ => (RankBy::Predicted { concept: term("", "dog", 1.0) }, |k| k.dog.map(|p| p as f32)),
+            };
+            let min_score = if dice.one_in(3) { 0.4 } else { 0.0 };
+            let mut fitting: Vec<(f32, &str)> = known
+                .iter()
+                .filter(|k| filters.iter().all(|(_, holds)| holds(k)))
+                .filter_map(|k| Some((score(k)?, k.id.as_str())))
+                .filter(|(score, _)| *score >= min_score)
+                .collect();
+            fitting.sort_by(|a, b| b.0.total_cmp(&a.0));
+            let filters: Vec<Filter> = filters.into_iter().map(|(filter, _)| filter).collect();
+            let ranks = vec![Rank { negate: false, by }];
+            let mut found = Vec::new();
+            for page in 1..=8 {
+                let page = Page { page, per_page: 10 };
+                let query = Query {
+                    filters: filters.clone(),
+                    ranks: ranks.clone(),
+                    min_score,
+                    page,
+                    ..Query::default()
+                };
+                found.extend(run(&app, query).await.unwrap().hits);
+            }
+            let found: Vec<(f32, &str)> =
+                found.iter().map(|hit| (hit.score, hit.input.id.as_str())).collect();
+            assert_eq!(found, fitting, "round {round}: {filters:?} {ranks:?}");
         }
     }
 }
