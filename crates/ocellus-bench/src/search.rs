@@ -219,6 +219,7 @@ pub fn config(dir: &Path, models_dir: &Path, runtime_library: &Path) -> Platform
         runtime_library: runtime_library.to_owned(),
         data_dir: dir.to_owned(),
         image_text: None,
+        own_models: Default::default(),
         engine: Default::default(),
         fetch: Default::default(),
         decode: Default::default(),

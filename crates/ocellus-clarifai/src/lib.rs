@@ -41,6 +41,7 @@ mod datasets;
 mod documents;
 mod duplications;
 mod echo;
+mod era;
 mod error;
 mod eval_extras;
 mod eval_metrics;

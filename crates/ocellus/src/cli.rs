@@ -68,8 +68,11 @@ pub enum Command {
     Import(Import),
     /// Write an app or a dataset as a collection that other tools read
     Export(Export),
-    /// List the models, and whether they are installed
+    /// List the models, and whether they are installed; bring models along, or take them elsewhere
     Models(Models),
+    /// Run one model for a server that started this process
+    #[command(hide = true)]
+    ModelWorker,
     /// Print the effective settings, secrets masked
     Config,
     /// Keys, accounts, apps and measurements
@@ -218,13 +221,56 @@ pub struct InApp {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Models {
+    #[command(subcommand)]
+    pub action: Option<ModelsAction>,
     /// Read every installed file and compare its hash
     #[arg(long)]
     pub verify: bool,
     /// One JSON object a model and line
     #[arg(long)]
     pub json: bool,
+}
+
+/// What can be done with models of an app.
+#[derive(Debug, Subcommand)]
+pub enum ModelsAction {
+    /// Make a version of a model from an ONNX file with its manifest, side by side or in an archive (docs/own-models.md)
+    Add(BringModel),
+    /// Make a version of a model from a bundle
+    Import(BringModel),
+    /// Write a version of a model as a signed bundle
+    Export(ExportModel),
+    /// Print the public key that this server's bundles are signed with
+    Key,
+}
+
+#[derive(Debug, Args)]
+pub struct BringModel {
+    /// The file
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub of: InApp,
+    /// Id of the model, which is made if the app has none [default: what the file says]
+    #[arg(long, value_name = "ID")]
+    pub model: Option<String>,
+    /// Take a bundle that is signed with this public key
+    #[arg(long, value_name = "KEY")]
+    pub trust: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ExportModel {
+    /// Id of the model
+    pub model: String,
+    /// File to write
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub of: InApp,
+    /// Id of the version [default: the newest that is trained]
+    #[arg(long, value_name = "ID")]
+    pub version: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -83,6 +83,11 @@ const EXCEPTIONS: &[Exception] = &[
         why: "a worker and a caller at the same time; tests/it/runners.rs is both",
     },
     Exception {
+        rpcs: &["PutModelVersionExports", "GetModelVersionExport"],
+        ends: &[End::Success],
+        why: "only what was trained or brought along becomes a bundle; tests/it/brought_models.rs brings one",
+    },
+    Exception {
         rpcs: &["MyScopesRoot", "ListScopes", "ListPublicWorkflows", "ListUsageIntervals"],
         ends: &[End::OtherAccount, End::NotFound],
         why: "about the key or the server, not about an account or app",

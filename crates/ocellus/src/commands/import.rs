@@ -90,7 +90,8 @@ pub fn format_named(name: &str) -> anyhow::Result<Format> {
         .with_context(|| format!("there is no format `{name}`; there are {}", names.join(", ")))
 }
 
-async fn open_app(account: &ocellus_core::AccountCtx, id: Option<&str>) -> anyhow::Result<AppCtx> {
+/// The app of this id, or of the local collection; made if it is missing.
+pub async fn open_app(account: &ocellus_core::AccountCtx, id: Option<&str>) -> anyhow::Result<AppCtx> {
     let Some(id) = id else { return local::local_app(account.platform(), true).await };
     match local::app(account, id).await {
         Ok(app) => Ok(app),

@@ -7,6 +7,7 @@ mod import;
 mod index;
 pub mod local;
 mod models;
+mod own_models;
 mod predict;
 pub mod routes;
 mod search;
@@ -22,6 +23,10 @@ use crate::{output, serve, telemetry};
 
 /// Runs the command of this process.
 pub fn run(cli: Cli) -> anyhow::Result<()> {
+    // Before all else: it was started without settings, and must not look for any.
+    if matches!(cli.command, Command::ModelWorker) {
+        return ocellus_core::engine::serve_stdin().context("this command is for servers only");
+    }
     let more = if let Command::Serve(serve) = &cli.command { serve.flags() } else { Vec::new() };
     let (config, layers) = config::load(&cli.settings.given(more)?)?;
     let is_server = matches!(cli.command, Command::Serve(_));
@@ -33,7 +38,12 @@ pub fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Search(args) => block_on(search::run(config, args)),
         Command::Import(args) => block_on(import::run(config, args)),
         Command::Export(args) => block_on(export::run(config, args)),
-        Command::Models(args) => models::run(&config, &args),
+        Command::Models(args) => match args.action {
+            None => models::run(&config, &args),
+            Some(action) => block_on(own_models::run(config, action)),
+        },
+        // Answered above.
+        Command::ModelWorker => Ok(()),
         Command::Admin(command) => block_on(admin::run(config, command)),
         Command::Migrate => block_on(migrate(config)),
         Command::Docs { name } => docs::run(&name),

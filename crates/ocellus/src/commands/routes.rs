@@ -14,8 +14,10 @@ pub struct Dialect {
 pub fn dialects() -> Vec<Dialect> {
     vec![
         Dialect { name: "clarifai", routes: ocellus_clarifai::routes() },
+        Dialect { name: "inference", routes: ocellus_inference::routes() },
         Dialect { name: "hacarus", routes: ocellus_hacarus::routes() },
         Dialect { name: "luna", routes: ocellus_luna::routes() },
+        Dialect { name: "console", routes: ocellus_console::routes() },
         Dialect { name: "ocellus", routes: serve::pages::routes() },
     ]
 }

@@ -35,6 +35,7 @@ pub struct Config {
     pub engine: Engine,
     pub indexes: Indexes,
     pub jobs: Jobs,
+    pub own_models: OwnModels,
     pub runners: Runners,
     pub accounts: Accounts,
     pub usage: Usage,
@@ -150,6 +151,17 @@ pub struct Jobs {
     pub workers: usize,
     pub lease_s: u32,
     pub poll_ms: u64,
+}
+
+/// Models that users bring along; see `ocellus_core::model_packages::OwnModelsConfig`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OwnModels {
+    pub max_bytes: u64,
+    pub load_timeout_s: u64,
+    pub run_timeout_s: u64,
+    pub memory_bytes: u64,
+    pub trusted_signers: Vec<String>,
 }
 
 /// Models that run in processes of their users; see `ocellus_core::runners::RunnersConfig`.

@@ -10,6 +10,7 @@ use ocellus_core::fetch::FetchConfig;
 use ocellus_core::image_text::ImageTextConfig;
 use ocellus_core::indexes::IndexConfig;
 use ocellus_core::mail::{Mailer, SmtpConfig, SmtpSecurity};
+use ocellus_core::model_packages::OwnModelsConfig;
 use ocellus_core::runners::RunnersConfig;
 use ocellus_core::usage::UsageConfig;
 use ocellus_core::users::AccountsConfig;
@@ -33,6 +34,7 @@ impl Config {
             data_dir: self.server.data_dir.clone(),
             image_text: self.image_text_config(),
             engine: self.engine_config(),
+            own_models: self.own_models_config()?,
             fetch: self.fetch_config(),
             decode: DecodeLimits {
                 max_bytes: self.decode.max_bytes,
@@ -149,6 +151,24 @@ impl Config {
             cpu_threads: self.engine.cpu_threads,
             cpu_queue_len: self.engine.cpu_queue_len,
         }
+    }
+
+    /// The limits of models that users bring along; this program runs them too.
+    fn own_models_config(&self) -> anyhow::Result<OwnModelsConfig> {
+        let own = &self.own_models;
+        let program = std::env::current_exe().context("the path of this program cannot be found")?;
+        let is_none = |key: &&String| key.len() != 64 || !key.bytes().all(|b| b.is_ascii_hexdigit());
+        if let Some(key) = own.trusted_signers.iter().find(is_none) {
+            anyhow::bail!("own_models.trusted_signers: '{key}' is no key; `ocellus models key` prints one");
+        }
+        Ok(OwnModelsConfig {
+            worker: Some((program, vec!["model-worker".to_owned()])),
+            max_bytes: own.max_bytes,
+            load_timeout: Duration::from_secs(own.load_timeout_s),
+            run_timeout: Duration::from_secs(own.run_timeout_s),
+            memory_bytes: own.memory_bytes,
+            trusted_signers: own.trusted_signers.clone(),
+        })
     }
 
     fn runners_config(&self) -> RunnersConfig {

@@ -67,6 +67,8 @@ fn router(platform: &Platform, config: &Config, recorder: metrics::Recorder) -> 
         .merge(ocellus_clarifai::router(platform.clone(), clarifai))
         .merge(ocellus_hacarus::router(platform.clone()))
         .merge(ocellus_luna::router(platform.clone()))
+        .merge(ocellus_inference::router(platform.clone(), config.server.max_body_bytes))
+        .merge(ocellus_console::router(platform.clone()))
         .merge(pages::router(platform.clone(), runtime_path(config), recorder))
         .fallback(pages::not_found);
     ocellus_http::wrap(all, &HttpConfig { max_body_bytes: config.server.max_body_bytes })

@@ -96,6 +96,7 @@ impl Operation {
 impl World {
     pub async fn populated(test: &TestPlatform) -> Self {
         let scenario_world = world::world(test).await;
+        test.own_colours().await;
         let vars = scenario::variables_after(&scenario_world, "populated.txt", POPULATED).await;
         let vars = vars.unwrap_or_else(|report| panic!("{report}"));
         let account = test.account().await;
@@ -195,6 +196,8 @@ impl World {
             ("GetInputVideoManifest", "input_id") => "video_id",
             ("GetInputsAddJob" | "CancelInputsAddJob", "id") => "add_job_id",
             ("DeleteModelVersion", "version_id") => "user_model_version_id",
+            ("GetModelVersionExport" | "PutModelVersionExports", "model_id") => "exported_model_id",
+            ("GetModelVersionExport" | "PutModelVersionExports", "version_id") => "exported_version_id",
             (rpc, "model_id") if OWN_MODEL.contains(&rpc) => "user_model_id",
             ("GetSearch" | "DeleteSearch" | "PostSearchesByID", "id") => "search_id",
             (_, other) => other,
