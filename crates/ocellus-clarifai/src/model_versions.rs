@@ -150,10 +150,10 @@ fn train_info(version: &UserModelVersion) -> Option<TrainInfo> {
     let dataset = version.doc.trained_on.as_ref().filter(|on| !on.dataset_id.is_empty()).map(|on| Dataset {
         id: on.dataset_id.clone(),
         version: (!on.dataset_version_id.is_empty())
-            .then(|| DatasetVersion { id: on.dataset_version_id.clone(), ..Default::default() }),
+            .then(|| Box::new(DatasetVersion { id: on.dataset_version_id.clone(), ..Default::default() })),
         ..Default::default()
     });
-    Some(TrainInfo { params, dataset, ..Default::default() })
+    Some(TrainInfo { params, dataset: dataset.map(Box::new), ..Default::default() })
 }
 
 /// The owner's document, and beside it what the version was trained on.
@@ -186,7 +186,7 @@ pub fn to_wire(cx: &Cx, model: &UserModel, version: &UserModelVersion) -> ModelV
         description: version.doc.description.clone(),
         license: version.doc.license.clone(),
         metadata: documents::to_struct(&metadata(version)),
-        train_info: train_info(version),
+        train_info: train_info(version).map(Box::new),
         app_id: model.app_id.clone(),
         user_id: model.user_id.clone(),
         visibility: if version.doc.published { public() } else { private() },

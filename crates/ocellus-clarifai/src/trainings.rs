@@ -117,7 +117,7 @@ pub async fn list_model_references(
         name: reference.name,
         metadata: documents::to_struct(&reference.metadata),
     };
-    let model_references = found.into_iter().map(reference).collect();
+    let model_references = found.into_iter().enumerate().map(reference).collect();
     Ok(MultiModelReferenceResponse { status: status::success(), model_references })
 }
 
@@ -186,7 +186,7 @@ pub async fn post_model_versions_un_publish(
 
 pub async fn get_model_weight(cx: Cx, req: GetModelWeightRequest) -> Result<SingleModelWeightResponse> {
     let app = cx.app(req.user_app_id).await?;
-    let (model, version, ct64) = about::weight(&app, &req.model_id, &req.version_id).await?;
+    let (model, version, bytes) = about::weight(&app, &req.model_id, &req.version_id).await?;
     let model = Some(user_models::to_wire(&cx, &model, &version));
-    Ok(SingleModelWeightResponse { status: status::success(), model, ct64, ..Default::default() })
+    Ok(SingleModelWeightResponse { status: status::success(), model, ct64: bytes.to_vec(), ..Default::default() })
 }

@@ -2,6 +2,7 @@
 
 use ocellus_core::user_models::{self, ConceptRef, ModelDoc, ModelPatch, NewModel, Tags, VersionDoc};
 use ocellus_core::user_models::{OutputConfig as Config, UserModel, UserModelVersion};
+use ocellus_core::workflows::operators;
 use ocellus_core::{Error, JsonMap, PatchAction, Result};
 
 use crate::modules::{check_private, private};
@@ -9,7 +10,7 @@ use crate::patches::{Deletion, Fields, deletion};
 use crate::pb::status::BaseResponse;
 use crate::pb::*;
 use crate::rpc::Cx;
-use crate::{documents, model_about, model_versions, paging, status};
+use crate::{documents, model_about, model_versions, paging, status, workflow_nodes};
 
 /// The type of a model that learns concepts on the vectors of another; what is made where no type is said.
 pub const CLASSIFIER: &str = "embedding-classifier";
@@ -131,13 +132,18 @@ fn take_output_info(model: &mut Model) -> Result<OutputInfo> {
 
 fn new_model(mut model: Model) -> Result<NewModel> {
     check(&model)?;
-    let info = take_output_info(&mut model)?;
+    let mut info = take_output_info(&mut model)?;
     let about = model_about::read(&mut model)?;
     let version = model.model_version.map(|version| *version).unwrap_or_default();
     model_versions::check(&version)?;
     let model_type_id = match model.model_type_id.is_empty() {
         true => type_of(&info),
         false => model.model_type_id,
+    };
+    // What an operator's concepts are is its own affair: thresholds, of whatever model.
+    let params = match operators::is_operator(&model_type_id) {
+        true => workflow_nodes::params_of_model(&mut info),
+        false => map(info.params),
     };
     Ok(NewModel {
         id: model.id,
@@ -154,7 +160,7 @@ fn new_model(mut model: Model) -> Result<NewModel> {
             check_consents: model.check_consents,
             concepts: Vec::new(),
             output_config: info.output_config.map(config).unwrap_or_default(),
-            params: map(info.params),
+            params,
             fields_map: map(info.fields_map),
             about,
         },
@@ -163,6 +169,7 @@ fn new_model(mut model: Model) -> Result<NewModel> {
             description: version.description,
             license: version.license,
             metadata: map(version.metadata),
+            ..VersionDoc::default()
         },
     })
 }
