@@ -10,7 +10,7 @@ use crate::models::{self, Predictor};
 use crate::predict::{self, PredictInput, PredictOptions, Prediction, Subject};
 use crate::testing::TestPlatform;
 use crate::user_models::{self, ConceptRef, FailureReason, NewModel, VersionState};
-use crate::{AppCtx, CropBox, JsonMap, MediaKind, Source};
+use crate::{AppCtx, CropBox, Error, JsonMap, MediaKind, Source};
 
 const WIDTH: u32 = 240;
 const HEIGHT: u32 = 200;
@@ -96,6 +96,10 @@ async fn train(test: &TestPlatform, app: &AppCtx, id: &str) -> user_models::User
     let new = NewTraining { params, ..NewTraining::default() };
     let (model, version) = learning::train(app, id, new).await.unwrap();
     test.settle().await;
+    let job_id = version.doc.training.as_ref().unwrap().job_id.clone();
+    let read = move |tx: &mut ocellus_store::Tx<'_>| Ok::<_, Error>(tx.job_parts(&job_id, 10, 0)?);
+    let parts = test.platform.store().read(read).await.unwrap();
+    assert!(parts.iter().all(|part| part.error.is_empty()), "{parts:?}");
     user_models::version(app, &model, &version.id).await.unwrap()
 }
 
