@@ -34,28 +34,26 @@ pub struct Line {
 #[rustfmt::skip] // one RPC, one line
 const MISSING: &[(&str, &str)] = &[
     ("PatchDatasetVersions", "`data_config`, `processing_info`, `embed_model_version_ids`"),
-    ("PatchDatasets", "default filters, default processing, images"),
-    ("PatchInputs", "regions and frames, which change through annotations"),
-    ("PatchModels", "tasks, images, evaluation defaults, licences and prices of models"),
-    ("PatchTasks", "sources by saved search, labelling by models and workflows, consensus of several on boxes and polygons"),
-    ("PostAnnotationsSearches", "filters by the words of a text"),
-    ("PostCollectors", "they do not collect yet, and say so"),
-    ("PostDatasetInputs", "adding by searches other than for the inputs of datasets"),
+    ("PatchDatasets", "default processing"),
+    ("PatchModels", "stars, full tags and prices of other sellers"),
+    ("PatchTasks", "labelling by models and workflows"),
     ("PostDatasetVersions", "`data_config`, `processing_info`, `embed_model_version_ids`"),
-    ("PostDatasets", "default filters, default processing, images"),
-    ("PostInputsDataSources", "`call_back_url`"),
-    ("PostInputsSearches", "filters by the words of a text"),
+    ("PostDatasets", "default processing"),
     ("PostModelOutputs", "texts and sounds as inputs of the public models"),
-    ("PostModels", "tasks, images, evaluation defaults, licences and prices of models"),
-    ("PostRunners", "`special_handling`"),
-    ("PostTasks", "sources by saved search, labelling by models and workflows, consensus of several on boxes and polygons"),
-    ("PutDatasetVersionExports", "`include_embeddings`"),
+    ("PostModelVersions", "evaluating right after training (`eval_info`), migrating, going on from another model"),
+    ("PostModelVersionsTrainingTimeEstimate", "going on from another model"),
+    ("PostModels", "stars, full tags and prices of other sellers"),
+    ("PostTasks", "labelling by models and workflows"),
+    ("PostWorkflowResults", "`workflow_state`, `node_runner_selectors`; models that runners serve, and those of other apps, as nodes"),
+    ("PostWorkflows", "images and stars of workflows; models that runners serve, and those of other apps, as nodes"),
+    ("PutDatasetVersionExports", "`include_embeddings` in COCO, Pascal VOC and YOLO"),
 ];
 
 /// Parts of the names of RPCs that concern the vendor's cloud alone.
 #[rustfmt::skip] // a list of words
 const CLOUD: &[&str] = &[
-    "Artifact", "CloudProvider", "CloudRegion", "ComputeCluster", "ComputePlaneMetrics", "Deployment", "InstanceType", "ModelMigration",
+    "Artifact", "CloudProvider", "CloudRegion", "ComputeCluster", "ComputePlaneMetrics", "Deployment", "InstanceType", "LogEntries",
+    "MetricLabels", "MetricsQuery", "ModelMigration",
     "Nodepool", "Pipeline", "RunnerReplica", "Secret",
 ];
 

@@ -54,7 +54,7 @@ pub(crate) fn job(
     new.job.app_uid = Some(version.app_uid.clone());
     new.job.payload = match serde_json::to_value(&target).map_err(Error::internal)? {
         Value::Object(map) => map,
-        _ => return Err(Error::internal(anyhow::anyhow!("a recipe is no JSON object"))),
+        other => return Err(Error::internal(anyhow::anyhow!("a recipe is no JSON object but {other}"))),
     };
     Ok(new)
 }

@@ -59,7 +59,10 @@ impl Backbone {
                 return Ok(Self { spec: Arc::clone(spec), learned: None });
             }
             Some(_) => {
-                return Err(not_a_backbone(model_id, "is of a model that gives no vectors of whole pictures"));
+                return Err(not_a_backbone(
+                    model_id,
+                    "is of a model that gives no vectors of whole pictures",
+                ));
             }
             None => {}
         }
@@ -145,7 +148,9 @@ impl Backbone {
         let (artefact, dim) = (Arc::clone(&learned.artefact), self.n_spec());
         let work = move || match &*artefact {
             Artefact::Embedder(projection) => Ok(projection.apply(Rows { values: &values, dim })?),
-            _ => Ok(values),
+            Artefact::Classifier(_) | Artefact::Clusterer(_) | Artefact::Detector(_) | Artefact::Onnx(_) => {
+                Ok(values)
+            }
         };
         platform.engine().cpu(work).await?
     }

@@ -74,7 +74,14 @@ impl From<Error> for Unmade {
             Kind::Invalid | Kind::TooLarge | Kind::Unsupported | Kind::NotFound => {
                 Self::Failed(FailureReason::BadParameters, error.message)
             }
-            _ => Self::Error(error),
+            Kind::Unauthenticated
+            | Kind::Forbidden
+            | Kind::Conflict
+            | Kind::Exhausted
+            | Kind::Unavailable
+            | Kind::Timeout
+            | Kind::Cancelled
+            | Kind::Internal => Self::Error(error),
         }
     }
 }

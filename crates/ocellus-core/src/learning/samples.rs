@@ -125,6 +125,7 @@ struct Picture {
 
 /// The samples of a source for these concepts, described in a space. `NotFound` about a dataset or version that does not
 /// exist, `Invalid` while the version is made, `TooLarge` above [`MAX_SAMPLES`].
+#[expect(clippy::too_many_arguments, reason = "whose inputs, and five conditions on them")]
 pub(crate) async fn collect(
     platform: &Platform,
     app_uid: &str,

@@ -227,44 +227,38 @@ impl Settings {
 }
 
 fn checked(setting: &Setting, value: &Value) -> Result<Value, String> {
-    // Numbers of protobuf's documents are all floating.
-    let number = || match value {
-        Value::Number(number) => number.as_f64(),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    };
     match setting.kind {
-        Switch(_) => match (value, number()) {
+        Switch(_) => match (value, number(value)) {
             (Value::Bool(on), _) => Ok((*on).into()),
             (_, Some(0.0)) => Ok(false.into()),
             (_, Some(1.0)) => Ok(true.into()),
             _ => Err("must be true or false".to_owned()),
         },
-        Whole { usual, min, max } => match number() {
+        Whole { usual, min, max } => match number(value) {
             Some(n) if n.fract() == 0.0 && (f64::from(min)..=f64::from(max)).contains(&n) => {
                 Ok((n as u64).into())
             }
             Some(0.0) => Ok(usual.into()),
             _ => Err(format!("must be a whole number from {min} to {max}")),
         },
-        Number => match number() {
+        Number => match number(value) {
             Some(n) if n.is_finite() && n >= 0.0 => Ok(n.into()),
             _ => Err("must be a number of at least 0".to_owned()),
         },
         Word(words) => {
-            let text = value.as_str().unwrap_or_default();
-            let found = words.iter().find(|word| word.eq_ignore_ascii_case(text));
-            match (found, text, value) {
-                (Some(word), _, _) => Ok((*word).into()),
-                (None, "", Value::String(_)) => Ok(words.first().copied().unwrap_or_default().into()),
-                _ => Err(format!("must be one of {}", words.join(", "))),
-            }
+            let wanted = || format!("must be one of {}", words.join(", "));
+            let text = value.as_str().ok_or_else(wanted)?;
+            // None means the usual one, which is the first.
+            let found = words.iter().find(|word| word.eq_ignore_ascii_case(text) || text.is_empty());
+            found.map(|word| (*word).into()).ok_or_else(wanted)
         }
-        Id => match value {
-            Value::String(text) => Ok(text.as_str().into()),
-            _ => Err("must be an id".to_owned()),
-        },
+        Id => value.as_str().map(Value::from).ok_or_else(|| "must be an id".to_owned()),
     }
+}
+
+/// Numbers of protobuf's documents are all floating, and some clients write them as texts.
+fn number(value: &Value) -> Option<f64> {
+    value.as_f64().or_else(|| value.as_str()?.trim().parse().ok())
 }
 
 #[cfg(test)]

@@ -141,14 +141,14 @@ pub(super) async fn recipe(
 /// A dataset must be there, and a version of it must not have failed.
 async fn check_source(app: &AppCtx, source: &SampleSource) -> Result<()> {
     let SampleSource::Dataset { dataset_id, version_id } = source else { return Ok(()) };
-    let version = crate::datasets::versions::VersionState::Ready;
-    match version_id {
-        None => crate::datasets::get(app, dataset_id).await.map(|_| ()),
-        Some(id) => match crate::datasets::versions::get(app, dataset_id, id).await?.doc.state {
-            state if state == version => Ok(()),
-            _ => Err(Error::invalid("dataset_version_id", "is of a version that is not ready")),
-        },
+    let Some(id) = version_id else {
+        return crate::datasets::get(app, dataset_id).await.map(|_| ());
+    };
+    let version = crate::datasets::versions::get(app, dataset_id, id).await?;
+    if version.doc.state != crate::datasets::versions::VersionState::Ready {
+        return Err(Error::invalid("dataset_version_id", "is of a version that is not ready"));
     }
+    Ok(())
 }
 
 /// The settings that stand in the configuration of answers.

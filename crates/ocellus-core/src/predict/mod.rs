@@ -190,17 +190,20 @@ pub(crate) async fn vector_of_bytes(
         false => answer::predict(platform, model, bytes, &crops, &wanted).await?,
         true => video::predict(platform, model, bytes, (wanted.sampling, &crops), &wanted).await?,
     };
-    let no_vector = || Error::internal(anyhow::anyhow!("model {} gave no vector", model.id));
+    let no_vector = |got: &Prediction| {
+        Error::internal(anyhow::anyhow!("model {} gave no vector but {got:?}", model.id))
+    };
     match found {
         Prediction::Embedding(vector) => Ok(vector),
         Prediction::Frames(frames) => {
-            let vectors = frames.iter().map(|frame| match &frame.prediction {
-                Prediction::Embedding(vector) => Ok(vector.as_slice()),
-                _ => Err(no_vector()),
-            });
-            Ok(video::mean(vectors.collect::<Result<Vec<_>>>()?.into_iter()))
+            let vector_of = |frame: &FramePrediction| match &frame.prediction {
+                Prediction::Embedding(vector) => Ok(vector.clone()),
+                other => Err(no_vector(other)),
+            };
+            let vectors = frames.iter().map(vector_of).collect::<Result<Vec<_>>>()?;
+            Ok(video::mean(vectors.iter().map(Vec::as_slice)))
         }
-        _ => Err(no_vector()),
+        other => Err(no_vector(&other)),
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use ocellus_algo::learn::Rows;
 
 use super::answer::{self, Wanted};
-use super::{detector, onnx};
 use super::{ConceptSelector, PredictInput, PredictOptions, Prediction, Scored, answers};
+use super::{detector, onnx};
 use crate::catalog::OWN_LANGUAGE;
 use crate::learning::{Artefact, Backbone};
 use crate::user_models::UserModelVersion;
@@ -66,7 +66,11 @@ fn n_rows(found: &[Result<Prediction>]) -> usize {
         match prediction {
             Prediction::Embedding(_) => 1,
             Prediction::Frames(frames) => frames.iter().map(|frame| of(&frame.prediction)).sum(),
-            _ => 0,
+            Prediction::Concepts(_)
+            | Prediction::Colors(_)
+            | Prediction::Focus(_)
+            | Prediction::Fingerprint(_)
+            | Prediction::Regions(_) => 0,
         }
     }
     found.iter().flatten().map(of).sum()
@@ -76,7 +80,11 @@ fn gather(prediction: &Prediction, values: &mut Vec<f32>) {
     match prediction {
         Prediction::Embedding(vector) => values.extend_from_slice(vector),
         Prediction::Frames(frames) => frames.iter().for_each(|frame| gather(&frame.prediction, values)),
-        _ => {}
+        Prediction::Concepts(_)
+        | Prediction::Colors(_)
+        | Prediction::Focus(_)
+        | Prediction::Fingerprint(_)
+        | Prediction::Regions(_) => {}
     }
 }
 
@@ -87,9 +95,11 @@ fn judge(artefact: &Artefact, values: &[f32], dim: usize) -> Result<Vec<f32>> {
         Artefact::Classifier(head) => head.probabilities(rows)?,
         Artefact::Embedder(projection) => projection.apply(rows)?,
         // The group, and how likely it is rather than none.
-        Artefact::Clusterer(clusters) => {
-            clusters.assign(rows)?.into_iter().flat_map(|(n, cosine)| [n as f32, (1.0 + cosine) / 2.0]).collect()
-        }
+        Artefact::Clusterer(clusters) => clusters
+            .assign(rows)?
+            .into_iter()
+            .flat_map(|(n, cosine)| [n as f32, (1.0 + cosine) / 2.0])
+            .collect(),
         Artefact::Onnx(_) | Artefact::Detector(_) => {
             return Err(Error::internal(anyhow::anyhow!("the model takes pictures, not vectors")));
         }
@@ -125,7 +135,11 @@ fn put<'a>(
         Prediction::Frames(frames) => {
             frames.iter_mut().for_each(|frame| put(&mut frame.prediction, rows, artefact, picked));
         }
-        _ => {}
+        Prediction::Concepts(_)
+        | Prediction::Colors(_)
+        | Prediction::Focus(_)
+        | Prediction::Fingerprint(_)
+        | Prediction::Regions(_) => {}
     }
 }
 
@@ -170,11 +184,7 @@ impl Picked<'_> {
 }
 
 /// What the places of the answers mean: concepts with the names that the app gives them now, or groups.
-async fn known(
-    app: &AppCtx,
-    version: &UserModelVersion,
-    language: Option<&str>,
-) -> Result<Vec<Known>> {
+async fn known(app: &AppCtx, version: &UserModelVersion, language: Option<&str>) -> Result<Vec<Known>> {
     let learned = version.doc.trained_on.as_ref().map(|on| on.concepts.clone()).unwrap_or_default();
     let ids: Vec<String> = learned.iter().map(|concept| concept.id.clone()).collect();
     let (uid, language) = (app.uid().to_owned(), language.map(str::to_owned));
