@@ -183,6 +183,45 @@ def test_a_task_hands_out_takes_back_and_is_reviewed(call, filled):
     assert not call("ListTasks", s.ListTasksRequest(user_app_id=filled)).tasks
 
 
+def test_regions_change_through_their_input(call, filled):
+    first = NAMES[0]
+    region = lambda concept, **more: r.Region(data=r.Data(concepts=[r.Concept(id=concept, value=1)]), **more)
+    def patch(action, *regions):
+        changed = r.Input(id=first, data=r.Data(regions=regions))
+        (answer,) = call("PatchInputs", s.PatchInputsRequest(user_app_id=filled, action=action, inputs=[changed])).inputs
+        return [(region.id, [c.id for c in region.data.concepts]) for region in answer.data.regions]
+    corners = r.RegionInfo(bounding_box=r.BoundingBox(top_row=0.25, left_col=0.0, bottom_row=0.5, right_col=0.75))
+    ((made, concepts),) = patch("merge", region("dog", region_info=corners))
+    assert concepts == ["dog"]
+    assert patch("merge", region("puppy", id=made)) == [(made, ["dog", "puppy"])]
+    assert patch("overwrite", region("cat", id="other", region_info=corners)) == [("other", ["cat"])]
+    found = call("ListAnnotations", s.ListAnnotationsRequest(user_app_id=filled, input_ids=[first])).annotations
+    assert sum(len(a.data.regions) for a in found) == 1
+    assert patch("remove", r.Region(id="other")) == []
+
+
+def test_a_label_order_comes_with_a_task_of_what_a_search_finds(call, stub, filled):
+    odd = search([by_label("odd")])
+    odd.id, odd.save = "odd-ones", True
+    call("PostInputsSearches", s.PostInputsSearchesRequest(user_app_id=filled, searches=[odd]))
+    worker = r.TaskWorker(strategy=r.TaskWorker.FULL, workers=[r.Worker(user=r.User(id=USER))])
+    source = r.TaskInputSource(type=r.TaskInputSource.SAVED_SEARCH, id="odd-ones")
+    task = r.Task(id="ordered", name="Label", worker=worker, input_source=source)
+    order = r.LabelOrder(id="o", name="Please", task=task)
+    (made,) = call("PostLabelOrders", s.PostLabelOrdersRequest(user_app_id=filled, label_orders=[order])).label_orders
+    assert (made.status.code, made.task.id) == (codes.LABEL_ORDER_PENDING, "ordered")
+    counts = call("GetTaskInputCount", s.GetTaskCountRequest(user_app_id=filled, task_id="ordered")).counts
+    assert counts[0].pending == len(NAMES[1::2])
+    order = r.LabelOrder(id="o", name="Done")
+    (changed,) = call("PatchLabelOrders", s.PatchLabelOrdersRequest(user_app_id=filled, action="overwrite", label_orders=[order])).label_orders
+    assert changed.name == "Done"
+    assert call("GetLabelOrder", s.GetLabelOrderRequest(user_app_id=filled, label_order_id="o")).label_order.task.name == "Label"
+    assert [x.id for x in call("ListLabelOrders", s.ListLabelOrdersRequest(user_app_id=filled)).label_orders] == ["o"]
+    call("DeleteLabelOrders", s.DeleteLabelOrdersRequest(user_app_id=filled, ids=["o"]))
+    gone = stub.GetLabelOrder(s.GetLabelOrderRequest(user_app_id=filled, label_order_id="o"), metadata=PAT)
+    assert status_of(gone) == codes.CONN_DOES_NOT_EXIST
+
+
 def test_searches_rank_filter_and_are_saved(call, filled):
     rank = r.Rank(annotation=r.Annotation(data=image(NAMES[0])))
     find = lambda **query: [h.input.id for h in call("PostInputsSearches", s.PostInputsSearchesRequest(user_app_id=filled, searches=[search(**query)])).hits]
