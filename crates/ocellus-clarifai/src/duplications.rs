@@ -42,7 +42,7 @@ pub async fn list_app_duplications(
     Ok(MultiAppDuplicationsResponse { status: status::success(), app_duplications })
 }
 
-/// Without a filter everything is copied that there is; this server has no workflows of an app's own.
+/// Without a filter everything is copied that there is.
 fn new_duplication(wanted: AppDuplication) -> NewDuplication {
     let destination = if wanted.existing_app_id.is_empty() {
         let mut app = wanted.destination_app.unwrap_or_default();
@@ -57,12 +57,13 @@ fn new_duplication(wanted: AppDuplication) -> NewDuplication {
         Destination::Existing(wanted.existing_app_id)
     };
     let parts = wanted.filter.map_or(
-        Parts { concepts: true, inputs: true, annotations: true, models: true },
+        Parts { concepts: true, inputs: true, annotations: true, models: true, workflows: true },
         |filter| Parts {
             concepts: filter.copy_concepts,
             inputs: filter.copy_inputs,
             annotations: filter.copy_annotations,
             models: filter.copy_models,
+            workflows: filter.copy_workflows,
         },
     );
     NewDuplication { destination, parts }
@@ -77,6 +78,8 @@ fn to_wire(cx: &Cx, user_id: &str, duplication: &Stored<Duplication>) -> AppDupl
         ("annotations", doc.done.annotations),
         ("models", doc.done.models),
         ("models_skipped", doc.done.models_skipped),
+        ("workflows", doc.done.workflows),
+        ("workflows_skipped", doc.done.workflows_skipped),
     ];
     let progress = progress.map(|(field, value)| AppCopyProgress {
         field: field.to_owned(),
@@ -96,7 +99,7 @@ fn to_wire(cx: &Cx, user_id: &str, duplication: &Stored<Duplication>) -> AppDupl
             copy_concepts: doc.parts.concepts,
             copy_annotations: doc.parts.annotations,
             copy_models: doc.parts.models,
-            ..Default::default()
+            copy_workflows: doc.parts.workflows,
         }),
         progress: progress.into(),
         ..Default::default()

@@ -74,6 +74,7 @@ mod models;
 mod modules;
 mod numbers_2023;
 mod operator_types;
+mod operator_versions;
 mod output_regions;
 mod output_streams;
 mod outputs;

@@ -8,9 +8,12 @@ use crate::pb::status::BaseResponse;
 use crate::pb::*;
 use crate::rpc::{Cx, Era};
 use crate::user_models::{concept_refs, config, map};
-use crate::{documents, inputs, model_versions, models, paging, status, user_models};
+use crate::{documents, inputs, model_versions, models, operator_versions, paging, status, user_models};
 
 pub async fn post_model_versions(cx: Cx, req: PostModelVersionsRequest) -> Result<SingleModelResponse> {
+    if let Some(told) = operator_versions::post(&cx, &req).await? {
+        return Ok(told);
+    }
     let new = one(&cx, &req)?;
     let app = cx.app(req.user_app_id).await?;
     let (model, version) = learning::train(&app, &req.model_id, new).await?;

@@ -32,6 +32,8 @@ pub struct Duplication {
     pub(crate) last_input_seq: i64,
     #[serde(default)]
     pub(crate) last_model_seq: i64,
+    #[serde(default)]
+    pub(crate) workflows_seen: bool,
 }
 
 /// What is copied of an app.
@@ -46,6 +48,9 @@ pub struct Parts {
     /// The models that users made, with their versions.
     #[serde(default)]
     pub models: bool,
+    /// The workflows that users made, with their versions.
+    #[serde(default)]
+    pub workflows: bool,
 }
 
 /// How far a duplication has got.
@@ -79,6 +84,12 @@ pub struct Done {
     /// Models that were left out, because the receiving app has one with the same id.
     #[serde(default)]
     pub models_skipped: u64,
+    /// Workflows.
+    #[serde(default)]
+    pub workflows: u64,
+    /// Workflows that were left out, because the receiving app has one with the same id.
+    #[serde(default)]
+    pub workflows_skipped: u64,
 }
 
 impl Document for Duplication {
@@ -130,6 +141,7 @@ pub async fn create(account: &AccountCtx, app: &AppCtx, new: NewDuplication) -> 
         n_concepts_seen: 0,
         last_input_seq: 0,
         last_model_seq: 0,
+        workflows_seen: false,
     };
     let shelf = Shelf::from(account);
     let id = platform.ids().id();
@@ -146,7 +158,7 @@ pub async fn create(account: &AccountCtx, app: &AppCtx, new: NewDuplication) -> 
 }
 
 fn check(app: &AppCtx, new: &NewDuplication) -> Result<()> {
-    let Parts { concepts, inputs, annotations, models } = new.parts;
+    let Parts { concepts, inputs, annotations, models, workflows } = new.parts;
     if annotations && !(inputs && concepts) {
         let message = "needs copy_inputs and copy_concepts too: annotations say concepts of inputs";
         return Err(Error::invalid("app_duplications.filter.copy_annotations", message));
@@ -154,6 +166,10 @@ fn check(app: &AppCtx, new: &NewDuplication) -> Result<()> {
     if models && !concepts {
         let message = "needs copy_concepts too: models tell concepts";
         return Err(Error::invalid("app_duplications.filter.copy_models", message));
+    }
+    if workflows && !models {
+        let message = "needs copy_models too: workflows run models";
+        return Err(Error::invalid("app_duplications.filter.copy_workflows", message));
     }
     if !(concepts || inputs) {
         return Err(Error::invalid("app_duplications.filter", "must leave something to copy"));
@@ -173,6 +189,9 @@ fn check(app: &AppCtx, new: &NewDuplication) -> Result<()> {
     }
     if models {
         needs.extend([Scope::MODELS_GET, Scope::MODELS_ADD]);
+    }
+    if workflows {
+        needs.extend([Scope::WORKFLOWS_GET, Scope::WORKFLOWS_ADD]);
     }
     app.caller().check_scopes(&needs)
 }

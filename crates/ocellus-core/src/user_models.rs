@@ -6,6 +6,7 @@ mod brought;
 mod change;
 mod create;
 mod list;
+mod operators;
 mod publish;
 mod queued;
 #[cfg(test)]
@@ -26,6 +27,7 @@ pub(crate) use brought::{NewTrained, add_trained, keep_blob};
 pub use change::{ModelPatch, Tags, delete, delete_all, patch, patch_tags, rename};
 pub use create::create;
 pub use list::count;
+pub use operators::tell_operator;
 pub(crate) use list::{Wanted, list};
 pub(crate) use publish::is_published;
 pub use publish::publish;

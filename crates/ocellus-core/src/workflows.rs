@@ -4,6 +4,7 @@
 //! makes a new version, which is then the workflow's current one.
 
 mod change;
+pub(crate) mod copy;
 mod create;
 pub mod default;
 pub mod findings;

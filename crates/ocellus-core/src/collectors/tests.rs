@@ -3,7 +3,9 @@
 use serde_json::json;
 
 use super::*;
+use crate::predict::{PredictInput, Subject};
 use crate::testing::TestPlatform;
+use crate::workflows::findings::Findings;
 use crate::{Kind, Page};
 
 fn collector(app: &AppCtx) -> Collector {
@@ -33,6 +35,7 @@ async fn a_collector_needs_a_model_and_keys_that_are_there() {
             (with(|c| c.source.caller_user_id = "somebody".to_owned()), Kind::NotFound),
             (with(|c| c.pre_queue_random_sample = 1.5), Kind::Invalid),
             (with(|c| c.post_queue_workflow_id = "a\nb".to_owned()), Kind::Invalid),
+            (with(|c| c.pre_queue_workflow_id = "nothing".to_owned()), Kind::NotFound),
         ] {
             assert_eq!(create(&app, new("c", bad.clone())).await.unwrap_err().kind, kind, "{bad:?}");
         }
@@ -53,5 +56,47 @@ async fn a_collector_needs_a_model_and_keys_that_are_there() {
             resources::list::<Collector>(&Shelf::from(&app), &resources::Listing::default(), Page::default())
                 .await;
         assert_eq!(found.unwrap(), changed);
+    }
+}
+
+#[tokio::test]
+async fn what_is_asked_is_collected_once_for_each_call_even_after_a_crash() {
+    for test in TestPlatform::all().await {
+        let app = test.app().await;
+        create(&app, new("c", collector(&app))).await.unwrap();
+        let general = app.platform().catalog().general().clone();
+        let photo = std::fs::read(crate::testing::cache_dir().join("photos/dog.png")).unwrap();
+        let source = crate::Source::Bytes(photo.into());
+        let picture = PredictInput { subject: Subject::Source(source), crop: None };
+        let asked = |model_id: &str| Asked {
+            model_user_id: "clarifai".to_owned(),
+            model_app_id: "main".to_owned(),
+            model_id: model_id.to_owned(),
+            version_ids: general.version_ids.clone(),
+            pictures: vec![(picture.clone(), Findings::default())],
+        };
+        notice(&app, asked(&general.id)).await.unwrap();
+        notice(&app, asked("another")).await.unwrap();
+        let stranger = crate::Caller { account_id: "other".to_owned(), ..app.caller().clone() };
+        assert!(!collector(&app).source.hears(&asked(&general.id), &stranger.account_id));
+        // A worker dies in the middle; its lease runs out and another begins again.
+        let now_us = app.platform().clock().now_us();
+        let claim = move |tx: &mut store::Tx<'_>| {
+            Ok::<_, Error>(tx.claim_parts(&["collect_input"], "dead", now_us, now_us + 1, 1)?)
+        };
+        assert_eq!(app.platform().store().write(claim).await.unwrap().len(), 1);
+        test.clock.advance_us(60_000_000);
+        test.settle().await;
+        let inputs = crate::inputs::count(&app).await.unwrap();
+        assert_eq!(inputs.ready, 1);
+        let found = resources::get::<Collector>(&Shelf::from(&app), "c").await.unwrap();
+        assert_eq!(found.doc.counts, Counts { n_taken: 1, ..Counts::default() });
+        let uid = app.uid().to_owned();
+        let left = move |tx: &mut store::Tx<'_>| {
+            let query = store::ResourceQuery { limit: 10, ..store::ResourceQuery::default() };
+            Ok::<_, Error>(tx.resources_page(&uid, "collected_item", &query)?)
+        };
+        let left = app.platform().store().read(left).await.unwrap();
+        assert!(left.is_empty(), "its bytes are kept by the input alone");
     }
 }

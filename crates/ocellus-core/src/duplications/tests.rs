@@ -10,7 +10,7 @@ use crate::testing::TestPlatform;
 use crate::user_models::{self, NewModel};
 use crate::{JsonMap, Kind, MediaKind, Platform, Source};
 
-const ALL: Parts = Parts { concepts: true, inputs: true, annotations: true, models: true };
+const ALL: Parts = Parts { concepts: true, inputs: true, annotations: true, models: true, workflows: true };
 
 fn picture(shade: u8) -> Source {
     let bytes = (0..64 * 64).flat_map(|n: u32| [shade, (n % 64 * 4) as u8, (n / 64 * 4) as u8]).collect();
@@ -104,7 +104,13 @@ async fn a_copy_has_the_inputs_concepts_labels_and_vectors_of_its_source() {
 async fn a_duplication_that_makes_no_sense_is_refused_and_one_whose_app_goes_fails() {
     let test = TestPlatform::new().await;
     let (account, app) = (test.account().await, open(&test, &test.first.app_id).await);
-    let some = |concepts, inputs, annotations| Parts { concepts, inputs, annotations, models: false };
+    let some = |concepts, inputs, annotations| Parts {
+        concepts,
+        inputs,
+        annotations,
+        models: false,
+        workflows: false,
+    };
     for (bad, kind) in [
         (to(fresh("x"), some(true, false, true)), Kind::Invalid),
         (to(fresh("x"), some(false, false, false)), Kind::Invalid),

@@ -6,7 +6,7 @@ use ocellus_store as store;
 use super::{JobCtx, JobKind, NewJob, Outcome, describe_parts, process_input};
 use crate::duplications::{Duplication, State};
 use crate::inputs::{STATE_PENDING, STATE_PROCESSING, STATE_READY};
-use crate::{Error, Platform, Resource, Result, resources};
+use crate::{Error, Platform, Resource, Result, resources, workflows};
 
 pub(crate) const KIND: JobKind = JobKind {
     name: "duplicate_app",
@@ -94,8 +94,17 @@ fn copy(
             return Ok(true);
         }
     }
+    if doc.parts.workflows && !doc.workflows_seen {
+        let ids = (doc.source_app_id.as_str(), doc.destination_app_id.as_str());
+        (doc.done.workflows, doc.done.workflows_skipped) = workflows::copy::copy(tx, apps, ids)?;
+        doc.workflows_seen = true;
+        return Ok(true);
+    }
     if !doc.parts.inputs {
         return Ok(false);
+    }
+    if doc.last_input_seq == 0 {
+        workflows::default::copy_sources(tx, apps.0, apps.1)?;
     }
     let copied = tx.copy_inputs(apps, doc.last_input_seq, BATCH, doc.parts.annotations)?;
     // What waited for its description in the one app waits for it in the other.

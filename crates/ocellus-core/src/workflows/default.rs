@@ -160,6 +160,18 @@ fn named(doc: &JsonMap) -> Option<&str> {
     doc.get(FIELD).and_then(Value::as_str).filter(|id| !id.is_empty())
 }
 
+/// Tells an app that its inputs have what models said of those of another, whose inputs are copied into it.
+pub(crate) fn copy_sources(tx: &store::Tx<'_>, from: &str, to: &str) -> Result<()> {
+    let query = store::ResourceQuery { limit: 1000, ..store::ResourceQuery::default() };
+    for row in tx.resources_page(from, Seen::KIND, &query)? {
+        match tx.insert_resource(&store::Resource { owner_uid: to.to_owned(), ..row }) {
+            Ok(_) | Err(store::Error::Conflict(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
 /// The versions, beside the general model's, that have said something of inputs of an app.
 pub(crate) fn predicting_versions(tx: &store::Tx<'_>, app_uid: &str) -> Result<Vec<String>> {
     let query = store::ResourceQuery { limit: 1000, ..store::ResourceQuery::default() };
