@@ -124,7 +124,7 @@ async fn an_uploaded_model_predicts_says_its_licence_and_goes_elsewhere_as_a_bun
     let n = file.len() as u64;
     assert_eq!(told, [(21104, n), (21104, n - size), (21104, n - 2 * size), (21107, 0)]);
 
-    let request = outputs_of("brought", vec![picture("dog.jpg"), picture("coffee.png")]);
+    let request = outputs_of("brought", vec![picture("dog.png"), picture("coffee.png")]);
     let said: pb::MultiOutputResponse = ask(&test, "PostModelOutputs", &request).await;
     assert_eq!(said.status.unwrap().code, 10000);
     for output in &said.outputs {
@@ -167,7 +167,7 @@ async fn an_uploaded_model_predicts_says_its_licence_and_goes_elsewhere_as_a_bun
 
     make_model(&test, "again").await;
     assert_eq!(upload(&test, "again", &bundle, 1).await.last(), Some(&(21107, 0)));
-    let request = outputs_of("again", vec![picture("dog.jpg")]);
+    let request = outputs_of("again", vec![picture("dog.png")]);
     let same: pb::MultiOutputResponse = ask(&test, "PostModelOutputs", &request).await;
     let values = |answer: &pb::MultiOutputResponse| {
         let concepts = &answer.outputs[0].data.as_ref().unwrap().concepts;
@@ -212,7 +212,7 @@ async fn an_upload_that_makes_no_sense_is_refused_and_leaves_no_version() {
 async fn inputs_are_answered_one_by_one_and_a_video_frame_by_frame() {
     let test = TestPlatform::new().await;
     let broken = pb::Input { id: "broken".to_owned(), ..Default::default() };
-    let request = outputs_of("general-v1.3", vec![picture("dog.jpg"), film(), broken, picture("coffee.png")]);
+    let request = outputs_of("general-v1.3", vec![picture("dog.png"), film(), broken, picture("coffee.png")]);
     let answers: Vec<pb::MultiOutputResponse> =
         stream_of(&test, "GenerateModelOutputs", vec![frame(&request)]).await;
     let told: Vec<(String, i32, Vec<u32>)> = answers
@@ -225,7 +225,7 @@ async fn inputs_are_answered_one_by_one_and_a_video_frame_by_frame() {
         })
         .collect();
     let names: Vec<&str> = told.iter().map(|(id, _, _)| id.as_str()).collect();
-    assert_eq!(names, ["dog.jpg", "film", "film", "film", "film", "broken", "coffee.png"]);
+    assert_eq!(names, ["dog.png", "film", "film", "film", "film", "broken", "coffee.png"]);
     assert_eq!(
         told.iter().filter(|(id, _, _)| id == "film").map(|t| t.2[0]).collect::<Vec<_>>(),
         [0, 1, 2, 3]
@@ -250,7 +250,7 @@ async fn inputs_are_answered_one_by_one_and_a_video_frame_by_frame() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stream_answers_request_after_request() {
     let test = TestPlatform::new().await;
-    let first = outputs_of("general-v1.3", vec![picture("dog.jpg")]);
+    let first = outputs_of("general-v1.3", vec![picture("dog.png")]);
     let next = outputs_of("", vec![picture("coffee.png")]);
     let wrong = outputs_of("nobody", vec![picture("coffee.png")]);
     let empty = outputs_of("general-v1.3", Vec::new());

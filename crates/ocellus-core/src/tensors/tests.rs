@@ -22,7 +22,7 @@ async fn every_public_model_that_is_installed_says_the_same_in_arrays() {
     let test = TestPlatform::new().await;
     let app = test.app().await;
     for spec in test.platform.catalog().list().iter().filter(|spec| spec.installed()) {
-        let inputs = images(&["dog.jpg", "coffee.png"]);
+        let inputs = images(&["dog.png", "coffee.png"]);
         let (about, outputs) = infer(&app, question(&spec.id, inputs)).await.unwrap();
         assert_eq!(about.version, spec.version_id());
         for output in &outputs {
@@ -63,14 +63,14 @@ async fn raw_numbers_give_what_the_network_gives() {
         (question("colours", tensor(&[2, 3, 4, 8], &numbers[..192])), "[rows, 3, 8, 8]"),
         (question("colours", Vec::new()), "one tensor"),
         (question("colours", images(&[])), "1 to 128 rows"),
-        (Question { wanted: vec!["x".to_owned()], ..question("colours", images(&["dog.jpg"])) }, "'x'"),
-        (Question { max_concepts: 201, ..question("colours", images(&["dog.jpg"])) }, "max_concepts"),
+        (Question { wanted: vec!["x".to_owned()], ..question("colours", images(&["dog.png"])) }, "'x'"),
+        (Question { max_concepts: 201, ..question("colours", images(&["dog.png"])) }, "max_concepts"),
     ];
     for (asked, expected) in wrong {
         let error = infer(&app, asked).await.unwrap_err();
         assert_eq!(error.kind, ErrorKind::Invalid, "{error:?}");
         assert!(error.message.contains(expected), "{expected}: {error}");
     }
-    let none = infer(&app, question("nobody", images(&["dog.jpg"]))).await.unwrap_err();
+    let none = infer(&app, question("nobody", images(&["dog.png"]))).await.unwrap_err();
     assert_eq!(none.kind, ErrorKind::NotFound);
 }

@@ -70,7 +70,7 @@ async fn a_server_says_that_it_lives_to_everybody_and_a_model_that_it_is_ready_t
 async fn a_photograph_and_raw_numbers_are_answered() {
     let test = TestPlatform::new().await;
     test.own_colours().await;
-    let photo = std::fs::read(cache_dir().join("photos/dog.jpg")).unwrap();
+    let photo = std::fs::read(cache_dir().join("photos/dog.png")).unwrap();
     let image = InferInputTensor {
         name: "image".to_owned(),
         datatype: "BYTES".to_owned(),
