@@ -64,6 +64,7 @@ scenarios! {
     apps_found_and_renamed = "26-apps-found-and-renamed.txt";
     duplications = "27-duplications.txt";
     concept_references = "28-concept-references.txt";
+    regions_of_outputs = "29-regions-of-outputs.txt";
     annotations = "30-annotations.txt";
     annotations_what_goes_wrong = "31-annotations-what-goes-wrong.txt";
     annotation_workers_and_status = "32-annotation-workers-and-status.txt";
@@ -90,6 +91,7 @@ scenarios! {
     input_streams_and_parts = "56-input-streams-and-parts.txt";
     input_samples = "57-input-samples.txt";
     video_manifests = "58-video-manifests.txt";
+    detectors_learned_from_boxes = "59-detectors-learned-from-boxes.txt";
     signing_up_and_in = "60-signing-up-and-in.txt";
     users = "61-users.txt";
     my_scopes = "62-my-scopes.txt";
@@ -122,6 +124,11 @@ scenarios! {
     what_is_not_there = "96-what-is-not-there.txt";
     requests_that_make_no_sense = "97-requests-that-make-no-sense.txt";
     seldom_used_reads_and_changes = "98-seldom-used-reads-and-changes.txt";
+    workflows = "110-workflows.txt";
+    workflow_results = "111-workflow-results.txt";
+    default_workflows = "112-default-workflows.txt";
+    workflows_refused = "113-workflows-refused.txt";
+    collecting = "114-collecting.txt";
 }
 
 #[test]

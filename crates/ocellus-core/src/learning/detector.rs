@@ -93,6 +93,7 @@ struct Lesson {
     labels: Vec<Label>,
     pictures: Vec<usize>,
     dim: usize,
+    n_classes: usize,
 }
 
 /// Reads the drawn boxes and learns.
@@ -113,7 +114,7 @@ pub(super) async fn make(outset: Outset<'_>) -> Result<Made, Unmade> {
     let (lesson, kept) = lesson(outset, &spec, &pictures, (n_classes, n_others)).await?;
     trained_on.n_without_vector = (pictures.len() - kept.len()) as u64;
     outset.told.step("learning");
-    let fitted = fit(outset, lesson, &kept, n_classes).await?;
+    let fitted = fit(outset, lesson, &kept).await?;
     outset.told.step("judging");
     let claims = judge(outset, &spec, &kept, &fitted).await?;
     let report = agreement::of_boxes(n_classes, &truth(&kept), &claims);
@@ -198,7 +199,7 @@ async fn lesson(
         Ok::<_, Error>(Some((picture, outset.platform.engine().cpu(describe).await?)))
     });
     let mut looked = looked.buffered(AT_ONCE);
-    let (mut lesson, mut kept) = (Lesson::default(), Vec::new());
+    let (mut lesson, mut kept) = (Lesson { n_classes, ..Lesson::default() }, Vec::new());
     let mut n_seen = 0;
     while let Some(one) = looked.next().await {
         n_seen += 1;
@@ -237,12 +238,8 @@ struct Fitted {
     folds: Vec<u32>,
 }
 
-async fn fit(
-    outset: Outset<'_>,
-    lesson: Lesson,
-    kept: &[Picture],
-    n_classes: usize,
-) -> Result<Fitted, Unmade> {
+async fn fit(outset: Outset<'_>, lesson: Lesson, kept: &[Picture]) -> Result<Fitted, Unmade> {
+    let n_classes = lesson.n_classes;
     let settings = &outset.target.recipe.settings;
     let usual = ClassifierSpec::default();
     let spec = ClassifierSpec {
@@ -271,8 +268,7 @@ async fn fit(
         let shown = Labels { values: &shown, n_concepts: n_classes };
         let folds = fold_of_groups(&groups, shown, spec.n_folds, spec.seed);
         let n_folds = folds.iter().max().map_or(0, |last| last + 1);
-        let trained =
-            fit_rows(&lesson, &groups, &spec, n_classes, |_| true, &mut |part| told.done(0.4 + 0.2 * part))?;
+        let trained = fit_rows(&lesson, &groups, &spec, |_| true, &mut |part| told.done(0.4 + 0.2 * part))?;
         // The strength that was found is not looked for again: it depends little on a fifth of the pictures.
         let again =
             ClassifierSpec { regularisation: trained.choice.regularisation.or(spec.regularisation), ..spec };
@@ -281,7 +277,7 @@ async fn fit(
             let from = 0.6 + 0.25 * fold as f32 / n_folds as f32;
             let mut progress = |part: f32| told.done(from + 0.25 / n_folds as f32 * part);
             let seen = |picture: usize| n_folds < 2 || folds[picture] != fold;
-            let fitted = fit_rows(&lesson, &groups, &again, n_classes, seen, &mut progress)?;
+            let fitted = fit_rows(&lesson, &groups, &again, seen, &mut progress)?;
             blind.push(DetectorHead::new(fitted.head));
         }
         Ok(Fitted { trained, blind: Arc::new(blind), folds })
@@ -294,10 +290,10 @@ fn fit_rows(
     lesson: &Lesson,
     groups: &[u32],
     spec: &ClassifierSpec,
-    n_classes: usize,
     seen: impl Fn(usize) -> bool,
     progress: &mut dyn FnMut(f32) -> bool,
 ) -> ocellus_algo::Result<TrainedClassifier> {
+    let n_classes = lesson.n_classes;
     let (mut values, mut labels, mut rows_groups) = (Vec::new(), Vec::new(), Vec::new());
     for (row, picture) in lesson.pictures.iter().enumerate().filter(|(_, picture)| seen(**picture)) {
         values.extend_from_slice(&lesson.values[row * lesson.dim..(row + 1) * lesson.dim]);
