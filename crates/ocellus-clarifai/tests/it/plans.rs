@@ -33,6 +33,11 @@ const EXCEPTIONS: &[Exception] = &[
         why: "what is viewed most in all apps of an account, dozens; the views of each are found by type",
     },
     Exception {
+        sql: "FROM resources WHERE owner_uid IN (SELECT uid FROM apps WHERE account_id = ?1",
+        extent: Extent::Owner,
+        why: "which collectors listen to a model, in all apps of an account, dozens; those of each are found by model",
+    },
+    Exception {
         sql: "name_key LIKE ?2 ESCAPE '!' ORDER BY name_key, id LIMIT",
         extent: Extent::Owner,
         why: "a search for names by a pattern may begin with anything; it reads names in order, a page of them",

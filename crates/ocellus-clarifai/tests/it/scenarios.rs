@@ -82,6 +82,8 @@ scenarios! {
     trainings = "44-trainings.txt";
     trainings_what_goes_wrong = "45-trainings-what-goes-wrong.txt";
     trained_versions = "46-trained-versions.txt";
+    evaluations = "47-evaluations.txt";
+    evaluations_what_goes_wrong = "48-evaluations-what-goes-wrong.txt";
     videos = "50-videos.txt";
     text_and_audio = "51-text-and-audio.txt";
     uploads = "52-uploads.txt";

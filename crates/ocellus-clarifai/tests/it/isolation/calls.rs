@@ -33,6 +33,14 @@ const OWN_MODEL: [&str; 8] = [
     "PatchModelUseCases",
     "PatchModelVersions",
 ];
+/// Calls that need a version that was trained.
+const EVALUATED: [&str; 5] = [
+    "GetModelVersionEvaluation",
+    "GetModelVersionMetrics",
+    "ListModelVersionEvaluations",
+    "PostModelVersionEvaluations",
+    "PostModelVersionMetrics",
+];
 /// What all ids and texts of the owner have in them.
 pub const MARK: &str = "zq-";
 
@@ -196,8 +204,11 @@ impl World {
             ("GetInputVideoManifest", "input_id") => "video_id",
             ("GetInputsAddJob" | "CancelInputsAddJob", "id") => "add_job_id",
             ("DeleteModelVersion", "version_id") => "user_model_version_id",
+            (rpc, "model_id") if EVALUATED.contains(&rpc) => "trained_model_id",
+            (rpc, "version_id" | "model_version_id") if EVALUATED.contains(&rpc) => "trained_version_id",
             ("GetModelVersionExport" | "PutModelVersionExports", "model_id") => "exported_model_id",
             ("GetModelVersionExport" | "PutModelVersionExports", "version_id") => "exported_version_id",
+            ("PostWorkflowResults" | "PostWorkflowResultsSimilarity", "version_id") => "workflow_version_id",
             (rpc, "model_id") if OWN_MODEL.contains(&rpc) => "user_model_id",
             ("GetSearch" | "DeleteSearch" | "PostSearchesByID", "id") => "search_id",
             (_, other) => other,
