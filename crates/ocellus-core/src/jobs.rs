@@ -74,6 +74,12 @@ pub(crate) struct JobCtx {
 }
 
 impl JobCtx {
+    /// Of a part that a test has claimed.
+    #[cfg(test)]
+    pub(crate) fn claimed(platform: Platform, (job, part): (store::Job, store::JobPart)) -> Self {
+        Self { platform, job, part, signal: Signal::default() }
+    }
+
     /// To be called now and then by long parts: `Cancelled` when the job was cancelled or the lease was lost.
     pub(crate) fn checkpoint(&self) -> Result<()> {
         if self.signal.should_stop() {

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::*;
 use crate::inputs::STATE_READY;
-use crate::jobs::{JobCtx, Signal};
+use crate::jobs::JobCtx;
 use crate::learning::{self, NewTraining};
 use crate::testing::TestPlatform;
 use crate::user_models::{self, ConceptRef, ModelDoc, NewModel, OutputConfig};
@@ -88,9 +88,10 @@ impl Setting<'_> {
         user_models::create(&self.app, new).await.unwrap();
         let params = json!({"n_folds": 3}).as_object().unwrap().clone();
         let new = NewTraining { params, ..NewTraining::default() };
-        let (model, version) = learning::train(&self.app, id, new).await.unwrap();
+        learning::train(&self.app, id, new).await.unwrap();
         self.test.settle().await;
-        let version = user_models::version(&self.app, &model, &version.id).await.unwrap();
+        let model = user_models::get(&self.app, id).await.unwrap();
+        let version = model.newest.clone();
         assert_eq!(version.state, VersionState::Trained, "{:?}", version.doc.failure);
         (model, version)
     }
@@ -263,8 +264,7 @@ async fn an_evaluation_whose_process_dies_ends_with_the_same_numbers() {
         let store = test.platform.store();
         let claimed =
             store.claim_parts(kinds, "dead".to_owned(), now_us, now_us + 30_000_000, 1).await.unwrap();
-        let (job, part) = claimed.into_iter().next().unwrap();
-        let dead = JobCtx { platform: test.platform.clone(), job, part, signal: Signal::default() };
+        let dead = JobCtx::claimed(test.platform.clone(), claimed.into_iter().next().unwrap());
         // Everything is done but the last write.
         let outcome = (KIND.run)(dead).await.unwrap();
         drop(outcome);
