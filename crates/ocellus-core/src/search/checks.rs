@@ -22,6 +22,8 @@ pub(super) struct Checks {
     rows: Vec<(bool, RowTest)>,
     /// The states that are asked for.
     pub states: Vec<i64>,
+    /// The place of a check that holds of everything that is looked at.
+    pub held: Option<usize>,
 }
 
 /// A condition whose answer the database knows.
@@ -72,7 +74,7 @@ impl Checks {
             }
         }
         let states = conditions.states.clone().unwrap_or_else(|| vec![STATE_READY]);
-        Ok(Self { checks, rows: conditions.rows.clone(), states })
+        Ok(Self { checks, rows: conditions.rows.clone(), states, held: None })
     }
 
     /// Whether the rows of inputs must be looked at.
@@ -94,9 +96,12 @@ impl Checks {
             None => self.rows.is_empty(),
         };
         ids.retain(fits);
-        for (negate, check) in &self.checks {
+        for (place, (negate, check)) in self.checks.iter().enumerate() {
             if ids.is_empty() {
                 break;
+            }
+            if self.held == Some(place) {
+                continue;
             }
             let holding = check.holding(tx, uid, &ids, facts)?;
             ids.retain(|id| holding.contains(id) != *negate);
@@ -177,23 +182,7 @@ impl Check {
                 }
             }
             Self::Predicted { version_id, there, absent, min } => {
-                let concepts: Vec<String> = there.iter().chain(absent).cloned().collect();
-                // Of each absent concept, the inputs that show it.
-                let mut showing: HashMap<String, HashSet<String>> = HashMap::new();
-                for (input_id, concept_id, value) in
-                    tx.predicted_of_inputs(uid, version_id, &concepts, ids)?
-                {
-                    if there.contains(&concept_id) && value >= f64::from(*min) {
-                        found.insert(input_id.clone());
-                    }
-                    if value >= f64::from(shown_from(*min)) {
-                        showing.entry(concept_id).or_default().insert(input_id);
-                    }
-                }
-                for concept in absent {
-                    let showing = showing.remove(concept).unwrap_or_default();
-                    found.extend(ids.iter().filter(|id| !showing.contains(*id)).cloned());
-                }
+                found = predicted(tx, uid, version_id, (there, absent, *min), ids)?;
             }
             Self::Ids(wanted) => found.extend(ids.iter().filter(|id| wanted.contains(*id)).cloned()),
             Self::Annotated(term) => {
@@ -235,13 +224,12 @@ impl Check {
             Self::Predicted { absent, .. } if !absent.is_empty() => return Ok(None),
             Self::Predicted { version_id, there, min, .. } => {
                 for concept in there {
-                    let start = (f64::MAX, 0);
                     let of = (version_id.as_str(), concept.as_str());
-                    let hits = tx.predicted_in_order(uid, of, f64::from(*min), start, one_more)?;
-                    found.extend(hits.into_iter().map(|(id, _, _)| id));
-                    if found.len() > limit {
+                    let hits = tx.predicted_in_order(uid, of, f64::from(*min), (f64::MAX, 0), one_more)?;
+                    if hits.len() > limit {
                         return Ok(None);
                     }
+                    found.extend(hits.into_iter().map(|(id, _, _)| id));
                 }
             }
             Self::Ids(ids) => return Ok((ids.len() <= MANY_IDS).then(|| ids.clone())),
@@ -280,6 +268,34 @@ impl Check {
         }
         Ok((found.len() <= limit).then_some(found))
     }
+}
+
+/// Those of some inputs in which a version found any of some concepts with at least a probability, or did not find any of
+/// the absent ones.
+fn predicted(
+    tx: &Tx<'_>,
+    uid: &str,
+    version_id: &str,
+    (there, absent, min): (&[String], &[String], f32),
+    ids: &[String],
+) -> Result<HashSet<String>> {
+    let mut found = HashSet::new();
+    let concepts: Vec<String> = there.iter().chain(absent).cloned().collect();
+    // Of each concept, the inputs that show it.
+    let mut showing: HashMap<String, HashSet<String>> = HashMap::new();
+    for (input_id, concept_id, value) in tx.predicted_of_inputs(uid, version_id, &concepts, ids)? {
+        if there.contains(&concept_id) && value >= f64::from(min) {
+            found.insert(input_id.clone());
+        }
+        if value >= f64::from(shown_from(min)) {
+            showing.entry(concept_id).or_default().insert(input_id);
+        }
+    }
+    for concept in absent {
+        let showing = showing.remove(concept).unwrap_or_default();
+        found.extend(ids.iter().filter(|id| !showing.contains(*id)).cloned());
+    }
+    Ok(found)
 }
 
 /// How many inputs at most were labelled so.

@@ -131,11 +131,18 @@ impl Walk {
         }
         let said: Vec<Check> = said.iter().cloned().map(Check::Annotated).collect();
         let ranks = walk.ranks(tx, by)?;
-        if let Some(few) = walk.few(tx, &said, by)? {
+        let labelled = if ranks.is_none() { walk.labelled(tx)? } else { None };
+        if let Some(few) = walk.few(tx, &said, by, labelled.is_some())?
+            && labelled.is_none_or(|(n, _)| few.len() <= n)
+        {
             let candidates = walk.in_order(tx, few, ranks.as_deref())?;
             walk.streams = vec![Stream::of(candidates)];
             return Ok(walk);
         }
+        walk.checks.held = match &ranks {
+            Some(ranks) => walk.held_by(ranks),
+            None => labelled.map(|(_, place)| place),
+        };
         walk.streams = match ranks {
             Some(ranks) => ranks,
             None => walk.in_order_of_creation(tx, &said)?,
@@ -146,12 +153,58 @@ impl Walk {
         Ok(walk)
     }
 
-    /// The inputs that the narrowest condition leaves, if they are few.
-    fn few(&self, tx: &Tx<'_>, said: &[Check], by: &By) -> Result<Option<HashSet<String>>> {
+    /// The condition on what was said that the fewest inputs fit, and how many may: its index has the order of creation.
+    fn labelled(&self, tx: &Tx<'_>) -> Result<Option<(usize, usize)>> {
+        let mut best: Option<(usize, usize)> = None;
+        for (place, (negate, check)) in self.checks.checks.iter().enumerate() {
+            if let Check::Labelled(any) = check
+                && !negate
+                && any.iter().map(|(concepts, _)| concepts.len()).sum::<usize>() <= MAX_SOURCES
+            {
+                let n = n_labelled(tx, &self.uid, any)?;
+                if best.is_none_or(|(least, _)| n < least) {
+                    best = Some((n, place));
+                }
+            }
+        }
+        Ok(best)
+    }
+
+    /// The place of the condition that holds of all that a rank comes across.
+    fn held_by(&self, ranks: &[Stream]) -> Option<usize> {
+        let [Stream { source: Source::Predicted { version_id, id, least, .. }, .. }] = ranks else {
+            return None;
+        };
+        let holds = |(negate, check): &(bool, Check)| match check {
+            Check::Predicted { version_id: version, there, absent, min } => {
+                !negate
+                    && version == version_id
+                    && absent.is_empty()
+                    && there[..] == [id.as_str()]
+                    && f64::from(*min) <= *least
+            }
+            Check::Labelled(_)
+            | Check::Ids(_)
+            | Check::Annotated(_)
+            | Check::Datasets(_)
+            | Check::Fact(_)
+            | Check::Any(_) => false,
+        };
+        self.checks.checks.iter().position(holds)
+    }
+
+    /// The inputs that the narrowest condition leaves, if they are few; perhaps apart from what was said.
+    fn few(
+        &self,
+        tx: &Tx<'_>,
+        said: &[Check],
+        by: &By,
+        without_labels: bool,
+    ) -> Result<Option<HashSet<String>>> {
         let mut best: Option<HashSet<String>> = None;
         let positive = self.checks.checks.iter().filter(|(negate, _)| !negate).map(|(_, check)| check);
         for check in positive.chain(said) {
-            if is_order(check, by) {
+            if is_order(check, by) || (without_labels && matches!(check, Check::Labelled(_))) {
                 continue;
             }
             if let Some(few) = check.few(tx, &self.uid, FEW)?
@@ -198,17 +251,8 @@ impl Walk {
 
     /// What to follow in the order of creation.
     fn in_order_of_creation(&self, tx: &Tx<'_>, said: &[Check]) -> Result<Vec<Stream>> {
-        let mut best: Option<(usize, &Vec<(Vec<String>, bool)>)> = None;
-        for (_, check) in self.checks.checks.iter().filter(|(negate, _)| !negate) {
-            if let Check::Labelled(any) = check {
-                let n = n_labelled(tx, &self.uid, any)?;
-                if best.is_none_or(|(least, _)| n < least) {
-                    best = Some((n, any));
-                }
-            }
-        }
         let mut sources = Vec::new();
-        if let Some((_, any)) = best {
+        if let Some((_, Check::Labelled(any))) = self.checks.held.and_then(|at| self.checks.checks.get(at)) {
             for (concepts, positive) in any {
                 sources.extend(concepts.iter().map(|id| Source::Labelled(id.clone(), *positive)));
             }
@@ -222,9 +266,9 @@ impl Walk {
                     break;
                 }
             }
-        }
-        if sources.is_empty() || sources.len() > MAX_SOURCES {
-            sources = vec![Source::Creation];
+            if sources.is_empty() || sources.len() > MAX_SOURCES {
+                sources = vec![Source::Creation];
+            }
         }
         Ok(sources.into_iter().map(|source| Stream::new(source, 1.0)).collect())
     }
