@@ -72,6 +72,7 @@ fn as_json(name: &str, prediction: &Prediction) -> Value {
             ("focus", json!({"value": focus.sharpness, "laplacian_variance": focus.laplacian_variance}))
         }
         Prediction::Fingerprint(hash) => ("fingerprint", json!(format!("{hash:016x}"))),
+        Prediction::Regions(regions) => ("regions", regions.iter().map(region_as_json).collect()),
         Prediction::Frames(frames) => {
             let one = |f: &predict::FramePrediction| {
                 let mut frame = as_json(name, &f.prediction);
@@ -82,6 +83,25 @@ fn as_json(name: &str, prediction: &Prediction) -> Value {
         }
     };
     json!({"photo": name, key: value})
+}
+
+fn region_as_json(region: &predict::RegionPrediction) -> Value {
+    let one = |c: &predict::Scored| json!({"id": c.concept_id, "name": c.name, "value": c.probability});
+    let of = |concepts: &[predict::Scored]| concepts.iter().map(one).collect::<Vec<_>>();
+    let at = &region.bbox;
+    let mut said = json!({
+        "value": region.probability,
+        "bounding_box": {"top_row": at.top, "left_col": at.left, "bottom_row": at.bottom, "right_col": at.right},
+        "concepts": of(&region.concepts),
+    });
+    if let Some(appearance) = &region.appearance {
+        said["age"] = json!(of(&appearance.age));
+        said["gender"] = json!(of(&appearance.gender));
+    }
+    if let Some(embedding) = &region.embedding {
+        said["embedding"] = json!(embedding);
+    }
+    said
 }
 
 fn as_table(name: &str, prediction: &Prediction, blank_before: bool, with_name: bool) {
@@ -110,6 +130,19 @@ fn as_table(name: &str, prediction: &Prediction, blank_before: bool, with_name: 
         }
         Prediction::Focus(focus) => output::line(&format!("sharpness {:.3} of 1", focus.sharpness)),
         Prediction::Fingerprint(hash) => output::line(&format!("fingerprint {hash:016x}")),
+        Prediction::Regions(regions) => {
+            let names = |concepts: &[predict::Scored]| {
+                let one = |c: &predict::Scored| format!("{} {}", c.name, percent(c.probability));
+                concepts.iter().take(3).map(one).collect::<Vec<_>>().join(", ")
+            };
+            let row = |region: &predict::RegionPrediction| {
+                let at = &region.bbox;
+                let sides = [at.left, at.top, at.right, at.bottom].map(|side| format!("{side:.3}"));
+                vec![percent(region.probability), sides.join(" "), names(&region.concepts)]
+            };
+            let head = ["sure", "left top right bottom, of 1", "concepts"];
+            output::table(&head, regions.iter().map(row).collect());
+        }
         Prediction::Frames(frames) => {
             for frame in frames {
                 output::line(&format!("at {:.1} s", frame.time_ms as f64 / 1000.0));
