@@ -25,7 +25,7 @@ test: check-tools
 	scripts/test_postgres.sh run cargo xtask ci
 
 bench: check-tools
-	$(PYTHON) scripts/setup.py --group test
+	$(PYTHON) scripts/setup.py --group bench
 	cargo xtask bench $(ARGS)
 
 check-tools:

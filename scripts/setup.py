@@ -3,6 +3,7 @@
 
   setup.py                  runtime and models, what `make serve` needs
   setup.py --group test     also the test photographs
+  setup.py --group bench    also what `make bench` learns from
   setup.py --check          installs nothing; reads every file again and says what is missing or altered
   setup.py --print-paths    where things lie, as NAME=path lines
 

@@ -8,7 +8,7 @@ import time
 from . import cache, manifest, packages
 
 # Group -> the groups it takes in.
-GROUPS = {"serve": ("serve",), "test": ("serve", "test")}
+GROUPS = {"serve": ("serve",), "test": ("serve", "test"), "bench": ("serve", "test", "bench")}
 
 
 class SetupError(Exception):
@@ -33,9 +33,9 @@ def items(catalog, group):
     wanted += [_model_file(entry) for entry in catalog.weights]
     for entry in catalog.texts:
         wanted += [_model_file(entry), _model_file(entry["tokenizer"])]
-    if "test" in GROUPS[group]:
-        for entry in catalog.data:
-            wanted += _photographs(entry)
+    for entry in catalog.data:
+        if entry.get("group", "test") in GROUPS[group]:
+            wanted += _photographs(entry) if "list" in entry else _data_files(entry)
     return wanted
 
 
@@ -51,6 +51,12 @@ def _photographs(entry):
     for row in manifest.read_table(manifest.REPOSITORY / entry["list"]):
         source = Source(row["package"], row["member"])
         yield cache.Item(f"photos/{row['file']}", row["sha256"], int(row["bytes"]), "test", source)
+
+
+def _data_files(entry):
+    for row in entry["files"]:
+        source = Source(entry["packages"][0], f"{entry['folder']}/{row['file']}")
+        yield cache.Item(f"data/{entry['id']}/{row['file']}", row["sha256"], row["size"], entry["group"], source)
 
 
 def say(text):

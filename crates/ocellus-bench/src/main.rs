@@ -2,6 +2,7 @@
 
 mod detect;
 mod latency;
+mod learn;
 mod peer;
 mod photographs;
 mod report;
@@ -50,6 +51,7 @@ enum Part {
     Search,
     Scale,
     Detect,
+    Learn,
 }
 
 #[tokio::main]
@@ -94,6 +96,21 @@ async fn measure(part: Part, args: &Args) -> Result<(&'static str, String)> {
                 n_pictures: args.detect_pictures,
             };
             ("Detectors", detect::run(&setting)?)
+        }
+        Part::Learn => {
+            let peer_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("peer");
+            let (python, script) = (peer::python(&peer_dir)?, peer_dir.join("learn.py"));
+            let catalog = ocellus_core::catalog::Catalog::open(&cache.join("models"))?;
+            let setting = learn::Setting {
+                python: &python,
+                script: &script,
+                data: &cache.join("data/fashion-mnist"),
+                folder: dir.path(),
+                library: &library,
+                weights: &weights()?,
+                embedding: catalog.general(),
+            };
+            ("Learning", learn::run(&setting)?)
         }
         Part::Throughput => {
             let server = server::Server::start(&args.binary, &dir.path().join("data")).await?;

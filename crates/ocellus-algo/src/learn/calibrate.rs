@@ -60,7 +60,7 @@ pub(super) fn fit(set: &Set, scores: &[f32], parts: &[Range<usize>]) -> Vec<Curv
 pub(super) fn loss(set: &Set, scores: &[f32], curves: &[Curve], part: &Range<usize>) -> (f64, f64) {
     let (mut loss, mut weight) = (0.0, 0.0);
     for (row, own) in part.clone().zip(scores.chunks_exact(set.n_scores)) {
-        let (labels, weights) = (set.labels_of(row), set.weights_of(row));
+        let (labels, weights) = (set.labels_of(row), set.judged_of(row));
         if set.exclusive {
             let log_sum = |only: Option<Label>| {
                 let heated =
@@ -100,7 +100,7 @@ impl Told {
                 Label::Negative => false,
                 Label::Positive => true,
             };
-            let weight = f64::from(set.weights_of(row)[concept]);
+            let weight = f64::from(set.judged_of(row)[concept]);
             Some((f64::from(scores[row * set.n_scores + concept]), is_positive, weight))
         });
         Told(told.collect())
@@ -192,7 +192,7 @@ fn temperature(set: &Set, scores: &[f32], parts: &[Range<usize>]) -> f64 {
     for _ in 0..MAX_STEPS {
         let (mut slope, mut bend) = (SLOPE_PRIOR * (heat - 1.0), SLOPE_PRIOR);
         for row in parts.iter().cloned().flatten() {
-            let weight = f64::from(set.weights_of(row)[0]);
+            let weight = f64::from(set.judged_of(row)[0]);
             let (labels, own) = (set.labels_of(row), &scores[row * set.n_scores..(row + 1) * set.n_scores]);
             if weight <= 0.0 {
                 continue;

@@ -22,6 +22,8 @@ const PATH_TOLERANCE: f64 = 1e-3;
 const TOLERANCE: f64 = 1e-5;
 /// Scores that all paths may hold together.
 const MOST_SCORES: usize = 40_000_000;
+/// Products of one look at the whole set, times values of C, that are affordable with five folds.
+const MOST_PRODUCTS: usize = 2_500_000_000;
 /// Threads more than this gain nothing with five folds.
 const MOST_THREADS: usize = 5;
 
@@ -46,18 +48,24 @@ pub(super) fn choose(set: &Set, spec: &ClassifierSpec, progress: Progress) -> Re
     let loss = |c_idx: usize| -> f64 {
         paths.iter().map(|path| path.get(c_idx).map_or(f64::INFINITY, |stop| stop.loss)).sum()
     };
-    let best = (0..candidates.len()).min_by(|a, b| loss(*a).total_cmp(&loss(*b))).unwrap_or(0);
+    let losses: Vec<f64> = (0..candidates.len()).map(loss).collect();
+    // Without two examples of anything there is nothing to choose by.
+    let is_told = losses.iter().any(|loss| *loss > 0.0);
+    let best = match is_told {
+        true => (0..candidates.len()).min_by(|a, b| losses[*a].total_cmp(&losses[*b])).unwrap_or(0),
+        false => candidates.iter().position(|c| *c >= DEFAULT_C).unwrap_or(0),
+    };
     let c = candidates[best];
     let why = match (spec.regularisation, candidates.len()) {
         (Some(_), _) => format!("C = {c} was asked for"),
-        (None, 1) => format!("C = {c} because there is one group of rows only"),
-        (None, n) => format!("C = {c:.3} of {n} by cross-validation over {} folds", set.folds.len()),
+        (None, _) if !is_told => format!("C = {c} because no concept has examples in two groups"),
+        (None, n) => format!("C = {c:.2} of {n} values, by cross-validation over {} folds", set.folds.len()),
     };
     let logistic = Logistic::new(set, set.without(None));
     // The mean of the folds is nearly there.
     let mut at = logistic.start();
     let warm: Vec<&Vec<f32>> = paths.iter().filter_map(|path| path.get(best)).map(|stop| &stop.at).collect();
-    if set.folds.len() > 1 {
+    if set.folds.len() > 1 && warm.len() == set.folds.len() {
         for (idx, x) in at.iter_mut().enumerate() {
             *x = warm.iter().map(|one| f64::from(one[idx])).sum::<f64>() / warm.len() as f64;
         }
@@ -79,7 +87,9 @@ fn candidates(set: &Set, spec: &ClassifierSpec) -> Vec<f64> {
     }
     // Weights and held-out scores of every fold and C are kept until one is chosen.
     let of_each = set.order.len() * set.n_scores + set.folds.len() * set.n_scores * (set.dim + 1);
-    let affordable = (MOST_SCORES / of_each.max(1)).clamp(3, HALF_POWERS.len());
+    let of_a_look = set.values.len().saturating_mul(set.n_scores);
+    let affordable = (MOST_SCORES / of_each.max(1)).min(MOST_PRODUCTS / of_a_look.max(1));
+    let affordable = affordable.clamp(3, HALF_POWERS.len());
     let step = HALF_POWERS.len().div_ceil(affordable);
     HALF_POWERS.step_by(step).map(|half| 10f64.powf(f64::from(half) / 2.0)).collect()
 }

@@ -24,6 +24,9 @@ pub(super) struct Set {
     pub labels: Vec<Label>,
     /// How much a label counts; of exclusive concepts the first of a row is that of the row.
     pub weights: Vec<f32>,
+    /// The same for judging what was said of held-out rows, from the first row on: nothing of a concept whose rows are all
+    /// in one fold, because that fold is judged by who never saw it.
+    pub judged: Vec<f32>,
     /// The caller's row of each row that is not background.
     pub order: Vec<usize>,
     /// Where each fold is.
@@ -59,6 +62,7 @@ impl Set {
             values,
             labels: Vec::new(),
             weights: Vec::new(),
+            judged: Vec::new(),
             order,
             folds: starts.windows(2).map(|pair| pair[0]..pair[1]).collect(),
             seen: seen(labels),
@@ -71,6 +75,7 @@ impl Set {
         if spec.balance_classes {
             set.balance();
         }
+        set.judged = set.judged();
         set
     }
 
@@ -94,6 +99,35 @@ impl Set {
 
     pub fn weights_of(&self, row: usize) -> &[f32] {
         &self.weights[row * self.n_scores..(row + 1) * self.n_scores]
+    }
+
+    pub fn judged_of(&self, row: usize) -> &[f32] {
+        &self.judged[row * self.n_scores..(row + 1) * self.n_scores]
+    }
+
+    /// The weights of the caller's rows, without those that held-out rows say nothing by.
+    fn judged(&self) -> Vec<f32> {
+        let k = self.n_scores;
+        let mut n_folds = vec![0; k];
+        for fold in &self.folds {
+            let has = |score: usize| fold.clone().any(|row| self.labels_of(row)[score] == Label::Positive);
+            n_folds.iter_mut().enumerate().for_each(|(score, n)| *n += usize::from(has(score)));
+        }
+        let mut judged = self.weights[..self.order.len() * k].to_vec();
+        for (labels, judged) in self.labels.chunks_exact(k).zip(judged.chunks_exact_mut(k)) {
+            if self.exclusive {
+                let possible = labels.iter().zip(&n_folds).filter(|(label, _)| **label == Label::Positive);
+                let is_lone = possible.clone().all(|(_, n)| *n < 2);
+                judged.iter_mut().for_each(|weight| *weight *= if is_lone { 0.0 } else { 1.0 });
+            } else {
+                judged
+                    .iter_mut()
+                    .zip(&n_folds)
+                    .filter(|(_, n)| **n < 2)
+                    .for_each(|(weight, _)| *weight = 0.0);
+            }
+        }
+        judged
     }
 
     /// Everything but one fold; everything if there is no such fold. A lone fold leaves only the background.

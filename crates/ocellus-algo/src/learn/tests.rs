@@ -89,11 +89,16 @@ fn specs() -> Vec<ClassifierSpec> {
     specs
 }
 
+/// A name, rows, how long they are, labels, and how many of them a row has.
+type Case = (&'static str, Vec<f32>, usize, Vec<Label>, usize);
+/// Bytes, and whether they are refused.
+type Artefact = (Vec<u8>, fn(&[u8]) -> bool);
+
 #[test]
 fn strange_sets_are_survived_with_probabilities_in_range() {
     use Label::{Negative as N, Positive as P, Unknown as U};
     let line: Vec<f32> = (0..40).map(|at| at as f32).collect();
-    let cases: Vec<(&str, Vec<f32>, usize, Vec<Label>, usize)> = vec![
+    let cases: Vec<Case> = vec![
         ("one row", vec![1.0, 2.0], 2, vec![P], 1),
         ("one row of zeros", vec![0.0; 2], 2, vec![P, N], 2),
         ("one class", line.clone(), 4, vec![P; 10], 1),
@@ -167,7 +172,7 @@ fn damaged_bytes_are_refused() {
     let projection =
         train_projection(rows, Labels { values: &labels, n_concepts: 2 }, &ProjectionSpec::default());
     let clusters = cluster(rows, &ClusterSpec::default(), &mut |_| true).unwrap();
-    let all: [(Vec<u8>, fn(&[u8]) -> bool); 4] = [
+    let all: [Artefact; 4] = [
         (train(&values, 3, &labels, 2, &ClassifierSpec::default()).head.to_bytes(), |b| {
             Head::from_bytes(b).is_err()
         }),

@@ -49,7 +49,7 @@ pub fn train_classifier(
         }
     }
     let Some(best) = best else { return Err(Error::BadInput("there is no method to train by".to_owned())) };
-    let mut why = reason;
+    let mut why = format!("{}: {reason}", best.method.name());
     if losses.len() > 1 {
         why += &format!("; log-loss on held-out rows: {}", losses.join(", "));
     }
@@ -105,7 +105,7 @@ fn candidates(set: &Set, spec: &ClassifierSpec) -> (Vec<Method>, String) {
         return (vec![Method::NearestNeighbours], why.to_owned());
     }
     if let Some(method) = spec.method {
-        return (vec![method], format!("{} was asked for", method.name()));
+        return (vec![method], "it was asked for".to_owned());
     }
     let fewest = set.seen.iter().map(|seen| seen.n_positive).filter(|n| *n > 0).min().unwrap_or(0);
     let why = format!("the rarest concept has {fewest} examples");
