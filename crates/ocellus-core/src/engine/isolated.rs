@@ -7,7 +7,7 @@ mod tests;
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -103,9 +103,11 @@ impl Process {
             .spawn()
             .map_err(unstarted)?;
         let mut process = Self { child, socket, is_sound: false };
+        // Its folder is another than this process has.
+        let at = |path: &Path| std::path::absolute(path).map_err(unstarted);
         let ask = Ask::Open {
-            library: config.library.clone(),
-            model: model.path.clone(),
+            library: at(&config.library)?,
+            model: at(&model.path)?,
             threads: config.threads,
             memory_bytes: config.memory_bytes,
         };
@@ -195,7 +197,8 @@ fn unstarted(error: std::io::Error) -> Error {
 
 fn refused(model: &ModelFile, why: &str) -> Error {
     // The place of the file is the server's own affair.
-    let why = why.replace(&*model.path.to_string_lossy(), &model.id);
+    let whole = std::path::absolute(&model.path).unwrap_or_else(|_| model.path.clone());
+    let why = why.replace(&*whole.to_string_lossy(), &model.id);
     Error::unsupported(why).about(Resource::Model(model.id.clone()))
 }
 

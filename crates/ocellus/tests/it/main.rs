@@ -4,6 +4,7 @@
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+mod own_models;
 mod server;
 #[cfg(test)]
 mod settings;
