@@ -4,7 +4,7 @@
 use ocellus_core::bootstrap;
 use ocellus_core::catalog::{ModelSpec, ModelTask};
 use ocellus_core::models::{self, AnyModel, Found, ModelQuery as Query, Origin, Owner, SortBy, WantedTags};
-use ocellus_core::user_models::all_concepts;
+use ocellus_core::user_models::{UserModel, UserModelVersion, all_concepts};
 use ocellus_core::{AccountCtx, AppCtx, Error, Page, Result};
 
 use crate::pb::list_models_request::SortBy as WireSortBy;
@@ -30,7 +30,8 @@ async fn single(cx: &Cx, req: GetModelRequest, with_concepts: bool) -> Result<Si
     let found = models::find(&app, &req.model_id, version(&req.version_id)).await?;
     let concepts = match &found {
         _ if !with_concepts => Vec::new(),
-        Found::Own(model, _) => {
+        Found::Own(model, version) => {
+            let model = &as_trained(model, version, &req.version_id);
             all_concepts(&app, model).await?.iter().map(|concept| concepts::to_wire(&app, concept)).collect()
         }
         Found::Public(spec) => spec.labels.concepts.iter().map(|c| concept(spec, c)).collect(),
@@ -110,13 +111,23 @@ pub async fn list_model_concepts(cx: Cx, req: ListModelConceptsRequest) -> Resul
     let found = models::find(&app, &req.model_id, version(&req.version_id)).await?;
     let page = paging::page(req.page, req.per_page)?;
     let concepts = match &found {
-        Found::Own(model, _) => {
+        Found::Own(model, version) => {
+            let model = &as_trained(model, version, &req.version_id);
             let found = ocellus_core::user_models::concepts(&app, model, &req.search, page).await?;
             found.iter().map(|concept| concepts::to_wire(&app, concept)).collect()
         }
         Found::Public(spec) => public_concepts(spec, &req.search, page),
     };
     Ok(MultiConceptResponse { status: status::success(), concepts })
+}
+
+/// The model with the concepts that the version learned, if that version was asked for.
+fn as_trained(model: &UserModel, version: &UserModelVersion, asked: &str) -> UserModel {
+    let mut model = model.clone();
+    if let Some(on) = version.doc.trained_on.as_ref().filter(|_| !asked.is_empty()) {
+        model.doc.concepts = on.concepts.iter().map(|concept| concept.id.clone()).collect();
+    }
+    model
 }
 
 fn public_concepts(spec: &ModelSpec, search: &str, page: Page) -> Vec<Concept> {

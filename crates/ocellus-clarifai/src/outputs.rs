@@ -170,7 +170,14 @@ pub fn overall(cx: &Cx, outputs: &[Output]) -> Status {
 pub fn model(cx: &Cx, predictor: &Predictor) -> Model {
     match predictor {
         Predictor::Public(spec) => models::to_wire(cx, spec),
-        Predictor::Own { model, version, .. } => user_models::to_wire(cx, model, version),
+        Predictor::Own { model, version, .. } => {
+            let mut wire = user_models::to_wire(cx, model, version);
+            // It stands in every output, and what it was trained on may be long.
+            if let Some(version) = &mut wire.model_version {
+                (version.metadata, version.train_info) = (None, None);
+            }
+            wire
+        }
     }
 }
 

@@ -38,21 +38,10 @@ impl Target {
 }
 
 /// The job for a version that waits.
-pub(crate) fn job(
-    (id, account_id): (&str, &str),
-    version: &store::ModelVersion,
-    recipe: &Recipe,
-    now_us: i64,
-) -> Result<NewJob> {
-    let target = Target {
-        app_uid: version.app_uid.clone(),
-        model_uid: version.model_uid.clone(),
-        version_id: version.id.clone(),
-        recipe: recipe.clone(),
-    };
+pub(crate) fn job((id, account_id): (&str, &str), target: &Target, now_us: i64) -> Result<NewJob> {
     let mut new = NewJob::new(&KIND, id, account_id, now_us);
-    new.job.app_uid = Some(version.app_uid.clone());
-    new.job.payload = match serde_json::to_value(&target).map_err(Error::internal)? {
+    new.job.app_uid = Some(target.app_uid.clone());
+    new.job.payload = match serde_json::to_value(target).map_err(Error::internal)? {
         Value::Object(map) => map,
         other => return Err(Error::internal(anyhow::anyhow!("a recipe is no JSON object but {other}"))),
     };

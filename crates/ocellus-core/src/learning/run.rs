@@ -14,7 +14,7 @@ use super::artefact::{HELD_OUT_ROLE, PROJECTION_ROLE, ROLE};
 use super::estimate;
 use super::make::{Made, Outset, make};
 use crate::inputs::{STATE_PENDING, STATE_PROCESSING};
-use crate::jobs::train_version::Target;
+use crate::jobs::train_version::{self, Target};
 use crate::jobs::{JobCtx, Outcome, gc_blobs};
 use crate::user_models::{FailureReason, TrainingFailure, VersionDoc, VersionState, rewrite_version};
 use crate::{Error, Kind, Result};
@@ -94,16 +94,9 @@ impl From<ocellus_algo::Error> for Unmade {
 
 /// Trains one version. A version that is gone or done already is left alone.
 pub(crate) async fn run_training(cx: JobCtx, target: Target) -> Result<Outcome> {
-    if !is_wanted(&cx, &target).await? {
-        return Ok(Outcome::nothing());
-    }
-    if inputs_are_coming(&cx, &target).await? {
-        // Given back unrun, so that those who describe the inputs come before.
-        tokio::time::sleep(STEP_BACK).await;
-        let part = cx.part.clone();
-        cx.platform.store().write(move |tx| Ok::<_, Error>(tx.release_part(&part)?)).await?;
-        cx.platform.job_added().notify_waiters();
-        return Ok(Outcome::nothing());
+    let Some(asked_at_us) = asked_at_us(&cx, &target).await? else { return Ok(Outcome::nothing()) };
+    if inputs_are_coming(&cx, &target, asked_at_us).await? {
+        return later(&cx, target).await;
     }
     let begun_us = cx.platform.clock().now_us();
     let told = Told::default();
@@ -125,19 +118,21 @@ pub(crate) async fn run_training(cx: JobCtx, target: Target) -> Result<Outcome> 
     }
 }
 
-async fn is_wanted(cx: &JobCtx, target: &Target) -> Result<bool> {
+/// When the version was asked for, if it still waits or was being trained by a run that was cut off.
+async fn asked_at_us(cx: &JobCtx, target: &Target) -> Result<Option<i64>> {
     let target = target.clone();
     let read = move |tx: &mut store::Tx<'_>| {
         let row = tx.model_version(&target.app_uid, &target.model_uid, &target.version_id)?;
         let open = [VersionState::Queued.name(), VersionState::Training.name()];
-        Ok::<_, Error>(row.is_some_and(|row| open.contains(&row.state.as_str())))
+        let row = row.filter(|row| open.contains(&row.state.as_str()));
+        Ok::<_, Error>(row.map(|row| row.created_at_us))
     };
     cx.platform.store().read(read).await
 }
 
 /// Whether inputs that were there when the training was asked for are not described yet.
-async fn inputs_are_coming(cx: &JobCtx, target: &Target) -> Result<bool> {
-    let (uid, before_us) = (target.app_uid.clone(), cx.job.created_at_us);
+async fn inputs_are_coming(cx: &JobCtx, target: &Target, asked_at_us: i64) -> Result<bool> {
+    let uid = target.app_uid.clone();
     let read = move |tx: &mut store::Tx<'_>| {
         let query = store::InputQuery {
             states: vec![STATE_PENDING, STATE_PROCESSING],
@@ -145,9 +140,26 @@ async fn inputs_are_coming(cx: &JobCtx, target: &Target) -> Result<bool> {
             ..store::InputQuery::default()
         };
         let oldest = tx.inputs_page(&uid, &query)?;
-        Ok::<_, Error>(oldest.first().is_some_and(|row| row.created_at_us <= before_us))
+        Ok::<_, Error>(oldest.first().is_some_and(|row| row.created_at_us <= asked_at_us))
     };
     cx.platform.store().read(read).await
+}
+
+/// Makes room for those who describe the inputs: another job, behind theirs, takes the place of this one.
+async fn later(cx: &JobCtx, target: Target) -> Result<Outcome> {
+    tokio::time::sleep(STEP_BACK).await;
+    let (id, account_id) = (cx.platform.ids().id(), cx.job.account_id.clone());
+    let now_us = cx.platform.clock().now_us();
+    Ok(Outcome::effect(move |tx| {
+        let change = |_: &mut VersionState, doc: &mut VersionDoc| {
+            doc.training.get_or_insert_default().job_id.clone_from(&id);
+        };
+        let name = (target.app_uid.as_str(), target.model_uid.as_str(), target.version_id.as_str());
+        match rewrite_version(tx, name, now_us, change)? {
+            Some(_) => train_version::job((&id, &account_id), &target, now_us)?.insert(tx),
+            None => Ok(()),
+        }
+    }))
 }
 
 /// Writes down how far it has got until it is to stop, and says why.

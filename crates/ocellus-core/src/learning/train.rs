@@ -91,8 +91,13 @@ pub async fn train(app: &AppCtx, model_id: &str, new: NewTraining) -> Result<(Us
             let message = format!("model '{model_id}' has no concepts to learn");
             return Err(Error::new(Kind::Invalid, message).about(Resource::Model(model_id.clone())));
         }
-        let recipe = Recipe { concept_ids, ..recipe.clone() };
-        train_version::job((&job_id, &account_id), row, &recipe, now_us)?.insert(tx)
+        let target = train_version::Target {
+            app_uid: row.app_uid.clone(),
+            model_uid: row.model_uid.clone(),
+            version_id: row.id.clone(),
+            recipe: Recipe { concept_ids, ..recipe.clone() },
+        };
+        train_version::job((&job_id, &account_id), &target, now_us)?.insert(tx)
     };
     let made = user_models::add_queued(app, model_id, queued, job).await?;
     app.platform().job_added().notify_waiters();
