@@ -107,7 +107,7 @@ fn options(cx: &Cx, config: OutputConfig) -> Result<PredictOptions> {
 }
 
 /// Runs a workflow; a result for each input, in order.
-pub async fn results(
+async fn results(
     cx: &Cx,
     app: &AppCtx,
     found: &FoundWorkflow,

@@ -222,8 +222,10 @@ pub async fn find(
 ) -> Result<FoundWorkflow> {
     let own = || own(app, id, version_id);
     let public = || public::find(app.platform(), id, version_id);
+    if app.is_public() {
+        return public().await?.ok_or_else(|| missing(id));
+    }
     let first = match favour {
-        _ if app.is_public() => return public().await?.ok_or_else(|| missing(id)),
         Favour::Own => match own().await? {
             Some(found) => Some(found),
             None => public().await?,

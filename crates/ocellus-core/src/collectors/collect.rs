@@ -208,10 +208,10 @@ fn held_row(app_uid: &str, id: &str, blob: &str, account_id: &str, now_us: i64) 
 }
 
 fn to_map(value: &impl Serialize) -> Result<JsonMap> {
-    match serde_json::to_value(value).map_err(Error::internal)? {
-        Value::Object(map) => Ok(map),
-        _ => Err(Error::internal(anyhow::anyhow!("an item is no JSON object"))),
-    }
+    let Value::Object(map) = serde_json::to_value(value).map_err(Error::internal)? else {
+        return Err(Error::internal(anyhow::anyhow!("an item is no JSON object")));
+    };
+    Ok(map)
 }
 
 async fn run(cx: JobCtx) -> Result<Outcome> {

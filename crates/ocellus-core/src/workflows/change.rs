@@ -145,10 +145,10 @@ fn apply(
 }
 
 pub(super) fn to_map<D: Document>(doc: &D) -> Result<JsonMap> {
-    match serde_json::to_value(doc).map_err(Error::internal)? {
-        Value::Object(map) => Ok(map),
-        _ => Err(Error::internal(anyhow::anyhow!("a {} is no JSON object", D::NOUN))),
-    }
+    let Value::Object(map) = serde_json::to_value(doc).map_err(Error::internal)? else {
+        return Err(Error::internal(anyhow::anyhow!("a {} is no JSON object", D::NOUN)));
+    };
+    Ok(map)
 }
 
 /// Gives workflows other ids: pairs of the old and the new one. `NotFound` if any does not exist, `Conflict` if a new id

@@ -131,9 +131,9 @@ async fn look_up(app: &AppCtx, node: &Node) -> Result<Found> {
 
 /// The error of a node's model, with the node's name.
 fn of_node(node: &str, error: Error) -> Error {
-    match error.kind {
-        Kind::NotFound => wrong_node(node, format!("has a model that is not there: {}", error.message)),
-        _ => error,
+    match error.kind == Kind::NotFound {
+        true => wrong_node(node, format!("has a model that is not there: {}", error.message)),
+        false => error,
     }
 }
 

@@ -21,10 +21,10 @@ pub(super) async fn run(
     operator: &Operator,
     coming: Vec<Result<Flowing>>,
 ) -> Vec<Result<Flowing>> {
-    let table = match operator {
-        Operator::ConceptMap(mapping) => table(run.app, mapping, &coming).await,
-        _ => Ok(Table::new()),
-    };
+    let mut table = Ok(Table::new());
+    if let Operator::ConceptMap(mapping) = operator {
+        table = self::table(run.app, mapping, &coming).await;
+    }
     let mut going = Vec::with_capacity(coming.len());
     for (flowing, input) in coming.into_iter().zip(run.inputs) {
         going.push(match (flowing, input) {
@@ -52,7 +52,12 @@ async fn one(
             Some(input) if coming.pictures == Pictures::Whole => tiled(run, input, *size, *overlap).await,
             _ => Ok(Flowing::default()),
         },
-        operator => Ok(plain(operator, coming, &format!("{}/{}", input.lot, node.id))),
+        Operator::ConceptThreshold(_)
+        | Operator::RegionThreshold(_)
+        | Operator::Crop { .. }
+        | Operator::Sample { .. }
+        | Operator::CountRegions
+        | Operator::Merge(_) => Ok(plain(operator, coming, &format!("{}/{}", input.lot, node.id))),
     }
 }
 

@@ -146,19 +146,25 @@ fn check(param: &OperatorParam, given: Option<&Value>) -> Result<()> {
             false => Ok(()),
         };
     };
-    let wrong = match param.kind {
-        ParamKind::Number(from, to) => (!value.as_f64().is_some_and(|n| (from..=to).contains(&n)))
-            .then(|| format!("must be a number from {from} to {to}")),
-        ParamKind::Text => (!value.is_string()).then(|| "must be a text".to_owned()),
-        ParamKind::Map => (!value.as_object().is_some_and(|map| map.values().all(Value::is_string)))
-            .then(|| "must be an object of texts".to_owned()),
+    let (fits, wanted) = match param.kind {
+        ParamKind::Number(from, to) => (
+            value.as_f64().is_some_and(|n| (from..=to).contains(&n)),
+            format!("must be a number from {from} to {to}"),
+        ),
+        ParamKind::Text => (value.is_string(), "must be a text".to_owned()),
+        ParamKind::Map => (
+            value.as_object().is_some_and(|map| map.values().all(Value::is_string)),
+            "must be an object of texts".to_owned(),
+        ),
         ParamKind::Choice(words) => {
-            choice(words, value).is_none().then(|| format!("must be one of {}", words.join(", ")))
+            (choice(words, value).is_some(), format!("must be one of {}", words.join(", ")))
         }
-        ParamKind::Thresholds => (!thresholds(value).is_some())
-            .then(|| "must be a list of objects with an id or a name, and a value from 0 to 1".to_owned()),
+        ParamKind::Thresholds => (
+            thresholds(value).is_some(),
+            "must be a list of objects with an id or a name, and a value from 0 to 1".to_owned(),
+        ),
     };
-    wrong.map_or(Ok(()), |message| Err(Error::invalid(field(), message)))
+    if fits { Ok(()) } else { Err(Error::invalid(field(), wanted)) }
 }
 
 /// The place of a word, given as itself or by its number in the vendor's enumeration, from 1.

@@ -143,9 +143,9 @@ async fn model_of(app: &AppCtx, node: &Node) -> Result<NodeModel> {
         true => models::get(app.platform(), id, version).map(Predictor::Public),
         false => models::to_predict(app, id, version).await,
     };
-    found.map(NodeModel::Predictor).map_err(|error| match error.kind {
-        Kind::NotFound => wrong_node(&node.id, "has a model that is no longer there"),
-        _ => error,
+    found.map(NodeModel::Predictor).map_err(|error| match error.kind == Kind::NotFound {
+        true => wrong_node(&node.id, "has a model that is no longer there"),
+        false => error,
     })
 }
 

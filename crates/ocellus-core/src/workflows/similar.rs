@@ -58,11 +58,8 @@ fn embedder(nodes: &[Node], model_version_id: &str) -> Result<usize> {
 fn vectors(found: &Findings) -> Vec<&[f32]> {
     let of_parts = found.parts.iter().flat_map(|part| &part.other);
     let all = found.other.iter().chain(of_parts);
-    all.filter_map(|one| match one {
-        Prediction::Embedding(vector) => Some(vector.as_slice()),
-        _ => None,
-    })
-    .collect()
+    all.filter_map(|one| if let Prediction::Embedding(vector) = one { Some(vector.as_slice()) } else { None })
+        .collect()
 }
 
 /// The best of all pairs counts.
