@@ -93,6 +93,7 @@ pub struct Filter {
 
 /// What an input is tested for.
 #[derive(Clone, Debug, PartialEq)]
+#[expect(clippy::large_enum_variant, reason = "a query has a few of them")]
 pub enum Test {
     /// A user put one of these concepts on it.
     Labelled {
