@@ -22,7 +22,7 @@ fn a_model_is_added_exported_and_imported_elsewhere_by_those_who_trust_its_maker
     let there = Place::new();
     let complaint = there.err(&["models", "import", &bundle, "--app", "park"]);
     assert!(complaint.contains(key.trim()), "{complaint}");
-    let trust = format!("own_models.trusted_signers=[\"{}\"]", key.trim());
+    let trust = format!("own_models.trusted_signers={}", key.trim());
     there.out(&["models", "import", &bundle, "--app", "park", "--model", "again", "--set", &trust]);
     let told = there.out(&["models", "import", &bundle, "--app", "park", "--trust", key.trim()]);
     assert!(told.contains("model colours of app park"), "{told}");
