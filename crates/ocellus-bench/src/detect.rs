@@ -110,10 +110,13 @@ fn see(at: &Setting<'_>, composed: &[Composed]) -> Result<Vec<Seen>> {
         let bytes = std::fs::read(at.folder.join(&one.file))?;
         let picture = image::decode(&bytes, &DecodeLimits::default())?.image;
         let outputs = session.run(&preprocess::apply(spec, &picture))?;
-        let [scores, boxes, features] = outputs.as_slice() else { anyhow::bail!("other outputs than expected") };
+        let [scores, boxes, features] = outputs.as_slice() else {
+            anyhow::bail!("other outputs than expected")
+        };
         let n_classes = at.detector.labels.n_outputs();
         let raw = Raw { scores: &scores.data, n_classes, boxes: &boxes.data };
-        let drawn = one.boxes.iter().map(|b| Drawn { class: b.class, sides: b.sides, is_one: true }).collect();
+        let drawn =
+            one.boxes.iter().map(|b| Drawn { class: b.class, sides: b.sides, is_one: true }).collect();
         seen.push(Seen {
             drawn,
             proposals: detect::proposals(raw, detect::MAX_PROPOSALS)?,
@@ -224,7 +227,8 @@ fn report(
     for (who, said, took_s) in [("Ocellus", ours, our_s), ("scikit-learn", theirs, their_s)] {
         let found = agreement::of_boxes(N_CLASSES, &truth, said);
         let (at_half, over_range) = found.mean_average_precision.unwrap_or_default();
-        let by: Vec<String> = found.classes.iter().map(|one| format!("{:.3}", one.average_precision)).collect();
+        let by: Vec<String> =
+            found.classes.iter().map(|one| format!("{:.3}", one.average_precision)).collect();
         table += &format!("| {who} | {at_half:.3} | {over_range:.3} | {} | {took_s:.1} |\n", by.join(", "));
     }
     table

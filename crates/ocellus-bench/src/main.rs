@@ -82,21 +82,7 @@ async fn measure(part: Part, args: &Args) -> Result<(&'static str, String)> {
             let config = search::config(dir.path(), &cache.join("models"), &library);
             ("Lists, gets and counts as an app grows", scale::run(config, &args.inputs).await?)
         }
-        Part::Detect => {
-            let peer_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("peer");
-            let (python, script) = (peer::python(&peer_dir)?, peer_dir.join("detect.py"));
-            let catalog = ocellus_core::catalog::Catalog::open(&cache.join("models"))?;
-            let setting = detect::Setting {
-                python: &python,
-                script: &script,
-                photographs: &cache.join("photos"),
-                folder: dir.path(),
-                library: &library,
-                detector: catalog.detector().context("there is no detector")?,
-                n_pictures: args.detect_pictures,
-            };
-            ("Detectors", detect::run(&setting)?)
-        }
+        Part::Detect => ("Detectors", detectors(dir.path(), &library, args.detect_pictures)?),
         Part::Learn => {
             let peer_dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("peer");
             let (python, script) = (peer::python(&peer_dir)?, peer_dir.join("learn.py"));
@@ -133,6 +119,20 @@ async fn measure(part: Part, args: &Args) -> Result<(&'static str, String)> {
             let session = Session::open(&Runtime::load(&library)?, &weights()?, &options)?;
             ("Added latency", latency::run(&server, &mut latency::Bare { session, spec }, &paths).await?)
         }
+    })
+}
+
+fn detectors(folder: &Path, library: &Path, n_pictures: usize) -> Result<String> {
+    let (cache, peer_dir) = (cache_dir(), Path::new(env!("CARGO_MANIFEST_DIR")).join("peer"));
+    let catalog = ocellus_core::catalog::Catalog::open(&cache.join("models"))?;
+    detect::run(&detect::Setting {
+        python: &peer::python(&peer_dir)?,
+        script: &peer_dir.join("detect.py"),
+        photographs: &cache.join("photos"),
+        folder,
+        library,
+        detector: catalog.detector().context("there is no detector")?,
+        n_pictures,
     })
 }
 

@@ -79,9 +79,11 @@ pub(crate) async fn find(
     open: impl FnOnce() -> Result<RgbImage> + Send + 'static,
 ) -> Result<Vec<Detection>> {
     let (proposed, artefact) = (propose(platform, spec, open).await?, Arc::clone(artefact));
-    let look = move || match &*artefact {
-        Artefact::Detector(head) => Ok(head.find(&proposed.map, &proposed.boxes)?),
-        _ => Err(Error::internal(anyhow::anyhow!("only a detector finds boxes"))),
+    let look = move || {
+        let Artefact::Detector(head) = &*artefact else {
+            return Err(Error::internal(anyhow::anyhow!("only a detector finds boxes")));
+        };
+        Ok(head.find(&proposed.map, &proposed.boxes)?)
     };
     platform.engine().cpu(look).await?
 }
@@ -312,7 +314,7 @@ async fn judge(
     kept: &[Picture],
     fitted: &Fitted,
 ) -> Result<Vec<Claim>, Unmade> {
-    let looked = stream::iter(kept.to_vec().into_iter().enumerate()).map(|(item, picture)| async move {
+    let looked = stream::iter(kept.iter().cloned().enumerate()).map(|(item, picture)| async move {
         let Some(proposed) = proposals_of(outset.platform, spec, &picture).await? else {
             return Ok(Vec::new());
         };

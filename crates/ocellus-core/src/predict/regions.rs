@@ -123,7 +123,13 @@ async fn of_face(
             region.concepts = wanted.pick(&model.labels, &numbers);
             region.appearance = Some(appearance);
         }
-        _ => region.concepts = wanted.pick(&model.labels, &[face.score]),
+        ModelTask::Faces => region.concepts = wanted.pick(&model.labels, &[face.score]),
+        ModelTask::Concepts
+        | ModelTask::Embedding
+        | ModelTask::Color
+        | ModelTask::Focus
+        | ModelTask::NearDuplicate
+        | ModelTask::Objects => return Err(wrong(model)),
     }
     Ok(region)
 }

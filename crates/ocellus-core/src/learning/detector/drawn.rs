@@ -156,7 +156,7 @@ fn sides(shape: &Shape) -> Option<[f32; 4]> {
             around(&mut [(*left, *top), (*right, *bottom)].into_iter())
         }
         Shape::Polygon { rings } => around(&mut rings.iter().flatten().map(|point| (point.x, point.y))),
-        _ => return None,
+        Shape::Point { .. } | Shape::MaskRle { .. } | Shape::MaskPng { .. } => return None,
     };
     detect::cut(sides)
 }
