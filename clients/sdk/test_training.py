@@ -12,7 +12,7 @@ def labelled(app, inputs):
     """An app with four photographs, two of each concept."""
     known = {"cat.png": "animal", "dog.png": "animal", "motorcycle_left.png": "vehicle", "double_decker_bus.jpg": "vehicle"}
     for name, concept in known.items():
-        inputs.upload_from_file(name.split(".")[0], str(photographs.path(name)), input_type="image", labels=[concept])
+        inputs.upload_from_file(name.split(".")[0], image_file=str(photographs.path(name)), labels=[concept])
     return app
 
 
@@ -39,16 +39,3 @@ def test_a_model_is_trained_with_its_settings_and_predicts(labelled, tmp_path, m
         assert answer.outputs[0].data.concepts[0].id == expected, answer.outputs[0].data
     with pytest.raises(Exception, match="(?i)params"):
         model.update_params(learning_rate=1)
-
-
-def test_inputs_are_sorted_into_groups(labelled, tmp_path):
-    model = labelled.create_model("groups", model_type_id="clusterer")
-    model.get_params(save_to=str(tmp_path / "params.yaml"))
-    model.update_params(coarse_clusters=2)
-    version_id = model.train()
-    assert ended(model, version_id).code == TRAINED
-    groups = {}
-    for name in ("cat.png", "dog.png", "motorcycle_left.png"):
-        answer = model.predict_by_bytes(photographs.path(name).read_bytes(), input_type="image")
-        groups[name] = answer.outputs[0].data.concepts[0].id
-    assert set(groups.values()) <= {"cluster-0", "cluster-1"}

@@ -96,5 +96,15 @@ fn field(setting: &Setting) -> ModelTypeField {
 }
 
 fn option(word: &str) -> ModelTypeEnumOption {
-    ModelTypeEnumOption { id: word.to_owned(), recommended: word == TEMPLATE, ..Default::default() }
+    // Clients look for settings in the recipe itself, and fail if it has none.
+    let model_type_fields = match word == TEMPLATE {
+        true => Trainer::Clusterer.settings().filter(|setting| setting.name == "seed").map(field).collect(),
+        false => Vec::new(),
+    };
+    ModelTypeEnumOption {
+        id: word.to_owned(),
+        recommended: word == TEMPLATE,
+        model_type_fields,
+        ..Default::default()
+    }
 }
