@@ -175,11 +175,31 @@ pub const ALGORITHMS: &[Algorithm] = &[
         summary: "Tells concepts by regularised logistic regression, each for itself or by softmax, with C chosen by cross-validation over groups.",
         source: "Nocedal, \"Updating quasi-Newton matrices with limited storage\", Mathematics of Computation 35(151), 1980; Cour, Sapp and Taskar, \"Learning from partial labels\", JMLR 12, 2011",
         parameters: &[
-            parameter("C", "0.1 to 3162 in half powers of ten", "tried until the loss of held-out rows has risen twice"),
-            parameter("scale", "mean squared length 1", "of centred rows, so that C means the same everywhere"),
-            parameter("tolerance", "1e-3 on the way, 1e-5 at the end", "share of the first slope at which a fit is done"),
-            parameter("background", "0.5 a row, the positives' number in all", "how much rows without any concept count at most"),
-            parameter("implied negatives", "up to the number of positives", "rows with other concepts, for a concept that has fewer negatives than positives"),
+            parameter(
+                "C",
+                "0.1 to 3162 in half powers of ten",
+                "tried until the loss of held-out rows has risen twice",
+            ),
+            parameter(
+                "scale",
+                "mean squared length 1",
+                "of centred rows, so that C means the same everywhere",
+            ),
+            parameter(
+                "tolerance",
+                "1e-3 on the way, 1e-5 at the end",
+                "share of the first slope at which a fit is done",
+            ),
+            parameter(
+                "background",
+                "0.5 a row, the positives' number in all",
+                "how much rows without any concept count at most",
+            ),
+            parameter(
+                "implied negatives",
+                "up to the number of positives",
+                "rows with other concepts, for a concept that has fewer negatives than positives",
+            ),
         ],
     },
     Algorithm {
@@ -189,7 +209,11 @@ pub const ALGORITHMS: &[Algorithm] = &[
         source: "Tibshirani et al., \"Diagnosis of multiple cancer types by shrunken centroids of gene expression\", PNAS 99(10), 2002",
         parameters: &[
             parameter("shrinkage", "1 row", "rows in the middle of everything that are added to each mean"),
-            parameter("tried below", "10 examples", "of the rarest concept; from 4 on beside logistic regression"),
+            parameter(
+                "tried below",
+                "10 examples",
+                "of the rarest concept; from 4 on beside logistic regression",
+            ),
         ],
     },
     Algorithm {
@@ -199,7 +223,11 @@ pub const ALGORITHMS: &[Algorithm] = &[
         source: "Gilad-Bachrach, Navot and Tishby, \"Margin based feature selection\", ICML 2004",
         parameters: &[
             parameter("nearest", "3", "rows whose cosines are averaged"),
-            parameter("alike", "95 % of the examples; 0.7 if there is one", "the cosine from which on a row has the only concept, where nothing is known to lack it"),
+            parameter(
+                "alike",
+                "95 % of the examples; 0.7 if there is one",
+                "the cosine from which on a row has the only concept, where nothing is known to lack it",
+            ),
             parameter("kept rows", "4096", "at most, spread evenly"),
         ],
     },
@@ -210,7 +238,11 @@ pub const ALGORITHMS: &[Algorithm] = &[
         source: "Platt, \"Probabilistic outputs for support vector machines\", 1999; Kull, Silva Filho and Flach, \"Beta calibration\", AISTATS 2017; Guo et al., \"On calibration of modern neural networks\", ICML 2017",
         parameters: &[
             parameter("beta from", "150", "rows of each kind; with fewer, both slopes are the same"),
-            parameter("prior", "slope 1 by 1 row, offset 0 by a quarter", "how firmly scores are left as they are"),
+            parameter(
+                "prior",
+                "slope 1 by 1 row, offset 0 by a quarter",
+                "how firmly scores are left as they are",
+            ),
         ],
     },
     Algorithm {
@@ -218,7 +250,11 @@ pub const ALGORITHMS: &[Algorithm] = &[
         family: Family::Learning,
         summary: "Divides rows for cross-validation: a group is never divided, and every part has its share of every concept.",
         source: "Sechidis, Tsoumakas and Vlahavas, \"On the stratification of multi-label data\", ECML PKDD 2011",
-        parameters: &[parameter("folds", "5", "unless asked for otherwise, and no more than there are groups")],
+        parameters: &[parameter(
+            "folds",
+            "5",
+            "unless asked for otherwise, and no more than there are groups",
+        )],
     },
     Algorithm {
         id: "projection",
@@ -226,7 +262,11 @@ pub const ALGORITHMS: &[Algorithm] = &[
         summary: "Learns a linear projection in which rows of one concept lie close together.",
         source: "Fisher, \"The use of multiple measurements in taxonomic problems\", 1936; Ledoit and Wolf, \"A well-conditioned estimator for large-dimensional covariance matrices\", JMVA 88(2), 2004",
         parameters: &[
-            parameter("dimensions", "128", "unless asked for otherwise: discriminants first, then main directions of all rows"),
+            parameter(
+                "dimensions",
+                "128",
+                "unless asked for otherwise: discriminants first, then main directions of all rows",
+            ),
             parameter("damped", "0.3", "how much directions count that tell no concepts apart"),
         ],
     },
@@ -236,7 +276,11 @@ pub const ALGORITHMS: &[Algorithm] = &[
         summary: "Groups rows that point in the same direction from the middle of all rows.",
         source: "Dhillon and Modha, \"Concept decompositions for large sparse text data using clustering\", Machine Learning 42, 2001; Hruschka, de Castro and Campello, \"Evolutionary algorithms for clustering gene-expression data\", ICDM 2004",
         parameters: &[
-            parameter("clusters", "1 to 64, or 1.5 times the root of the rows", "that of the best simplified silhouette on 3000 rows, unless asked for otherwise"),
+            parameter(
+                "clusters",
+                "1 to 64, or 1.5 times the root of the rows",
+                "that of the best simplified silhouette on 3000 rows, unless asked for otherwise",
+            ),
             parameter("rounds", "30", "at most"),
             parameter("starts", "3", "of which the best counts, up to 3000 rows"),
         ],
@@ -255,8 +299,16 @@ pub const ALGORITHMS: &[Algorithm] = &[
         source: "Halko, Martinsson and Tropp, SIAM Review 53(2), 2011; van der Maaten and Hinton, JMLR 9, 2008; Linderman et al., Nature Methods 16, 2019; Venna and Kaski, ICANN 2001",
         parameters: &[
             parameter("n_components", "50", "principal components among which neighbours are found"),
-            parameter("perplexity", "30", "effective number of neighbours of a point, a third of those looked for"),
-            parameter("n_epochs", "1000", "steps of the layout, a quarter of them with exaggerated attraction"),
+            parameter(
+                "perplexity",
+                "30",
+                "effective number of neighbours of a point, a third of those looked for",
+            ),
+            parameter(
+                "n_epochs",
+                "1000",
+                "steps of the layout, a quarter of them with exaggerated attraction",
+            ),
         ],
     },
 ];

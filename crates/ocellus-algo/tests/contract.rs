@@ -9,13 +9,13 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, Rgb, Rgba, RgbaImage};
 use ocellus_algo::agreement::{self, Claim};
+use ocellus_algo::detect::{Cells, FeatureMap, Raw};
 use ocellus_algo::image::{DecodeLimits, RgbImage, decode};
 use ocellus_algo::index::{Ann, Flat};
-use ocellus_algo::preprocess::{self, Channels, Filter, Layout, Resize, Spec};
 use ocellus_algo::learn::{Label, Method, Rows};
-use ocellus_algo::detect::{Cells, FeatureMap, Raw};
 use ocellus_algo::nn::Tensor;
-use ocellus_algo::{ALGORITHMS, active, color, evaluate, fingerprint, focus, groups, map, detect, face};
+use ocellus_algo::preprocess::{self, Channels, Filter, Layout, Resize, Spec};
+use ocellus_algo::{ALGORITHMS, active, color, detect, evaluate, face, fingerprint, focus, groups, map};
 
 /// Images that have broken algorithms before: tiny, thin, flat, grey, from transparent pixels, and empty.
 fn strange_images() -> Vec<(&'static str, RgbImage)> {

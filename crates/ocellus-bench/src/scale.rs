@@ -291,6 +291,10 @@ fn rows(app_uid: &str, i: usize, now_us: i64) -> Rows {
 fn object(value: serde_json::Value) -> JsonMap {
     match value {
         serde_json::Value::Object(map) => map,
-        _ => JsonMap::new(),
+        serde_json::Value::Null
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::String(_)
+        | serde_json::Value::Array(_) => JsonMap::new(),
     }
 }

@@ -134,7 +134,6 @@ fn to_wire(cx: &Cx, app: &AppCtx, (dataset, version): (&str, &str), export: &Exp
         url: url.unwrap_or_default(),
         size: export.size_bytes,
         include_embeddings: export.format.without_vectors().1,
-        ..Default::default()
     }
 }
 

@@ -62,7 +62,9 @@ fn wire(kind: Kind, about: Option<&Resource>) -> (Code, Http) {
     use Resource as R;
     match (kind, about) {
         (Kind::Invalid, Some(R::Field(field))) => invalid_field(field),
-        (Kind::Invalid, Some(R::Other("workflow node", _))) => (Code::WorkflowInvalidGraph, Http::BAD_REQUEST),
+        (Kind::Invalid, Some(R::Other("workflow node", _))) => {
+            (Code::WorkflowInvalidGraph, Http::BAD_REQUEST)
+        }
         (Kind::Invalid, about) => (invalid(about), Http::BAD_REQUEST),
         (Kind::Unauthenticated, Some(R::Account(_))) => (Code::ConnCredentialsInvalid, Http::UNAUTHORIZED),
         (Kind::Unauthenticated, _) => (Code::ConnKeyInvalid, Http::UNAUTHORIZED),
@@ -72,9 +74,7 @@ fn wire(kind: Kind, about: Option<&Resource>) -> (Code, Http) {
         (Kind::Forbidden, _) => (Code::ConnInsufficientScopes, Http::FORBIDDEN),
         (Kind::NotFound, Some(R::Url(_))) => (Code::InputFailed, Http::BAD_REQUEST),
         (Kind::NotFound, Some(R::Other("runner", _))) => (Code::RunnerDoesNotExist, Http::NOT_FOUND),
-        (Kind::NotFound, Some(R::Other(maps::NO_MAP, _))) => {
-            (Code::MissingAppVisualization, Http::NOT_FOUND)
-        }
+        (Kind::NotFound, Some(R::Other(maps::NO_MAP, _))) => (Code::MissingAppVisualization, Http::NOT_FOUND),
         (Kind::NotFound, _) => (Code::ConnDoesNotExist, Http::NOT_FOUND),
         (Kind::Conflict, Some(R::Input(_) | R::Url(_))) => (Code::InputDuplicate, Http::BAD_REQUEST),
         (Kind::Conflict, Some(R::Annotation(_))) => (Code::AnnotationInvalidArgument, Http::BAD_REQUEST),

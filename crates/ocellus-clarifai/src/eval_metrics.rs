@@ -64,7 +64,12 @@ async fn with_inputs(cx: &Cx, app: &AppCtx, entries: &mut [EvalTestSetEntry]) ->
 }
 
 /// The newest evaluation of a version on its own inputs, in brief.
-pub async fn brief(cx: &Cx, app: &AppCtx, model: &UserModel, version: &UserModelVersion) -> Result<EvalMetrics> {
+pub async fn brief(
+    cx: &Cx,
+    app: &AppCtx,
+    model: &UserModel,
+    version: &UserModelVersion,
+) -> Result<EvalMetrics> {
     Ok(match newest(app, model, &version.id).await? {
         Some(newest) => to_wire(cx, &Place::of(app), &newest, None, FieldsValue::default()),
         None => none(cx),
@@ -146,7 +151,6 @@ fn or_zero(number: Option<f64>) -> f32 {
 
 fn summary(doc: &Evaluation) -> MetricsSummary {
     let (numbers, deviations) = (&doc.numbers, &doc.deviations);
-    #[expect(deprecated, reason = "the first generation looks at them")]
     MetricsSummary {
         top1_accuracy: or_zero(numbers.top1_accuracy),
         top5_accuracy: or_zero(numbers.top5_accuracy),
@@ -220,13 +224,10 @@ fn cooccurrence(found: &Findings) -> CooccurrenceMatrix {
 }
 
 fn label_counts(found: &Findings) -> LabelDistribution {
-    let count = |(named, one): (&(String, String), &ConceptReport)| {
-        #[expect(deprecated, reason = "the first generation has the name alone")]
-        LabelCount {
-            concept_name: named.1.clone(),
-            count: number(one.n_positive),
-            concept: Some(concept(named)),
-        }
+    let count = |(named, one): (&(String, String), &ConceptReport)| LabelCount {
+        concept_name: named.1.clone(),
+        count: number(one.n_positive),
+        concept: Some(concept(named)),
     };
     let counts = found.concepts.iter().zip(&found.report.concepts).map(count);
     LabelDistribution { positive_label_counts: counts.collect() }

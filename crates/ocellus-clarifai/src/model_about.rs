@@ -23,7 +23,7 @@ pub fn read(model: &mut Model) -> Result<JsonMap> {
         number("billing_type", model.billing_type),
         number("deploy_restriction", model.deploy_restriction),
     ];
-    given.retain(|(_, value)| *value != Value::from("") && *value != Value::from(0));
+    given.retain(|(_, value)| value.as_str() != Some("") && value.as_i64() != Some(0));
     given.extend(model.featured_order.map(|order| number("featured_order", order)));
     given.extend(model.workflow_recommended.map(|yes| ("workflow_recommended", Value::from(yes))));
     let eval_params = model.default_eval_info.take().and_then(|info| info.params);

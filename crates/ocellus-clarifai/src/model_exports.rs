@@ -49,7 +49,7 @@ fn answer(
     (model, version): (&str, &str),
     made: &Exported,
 ) -> SingleModelVersionExportResponse {
-    let ids = [&app.app().user_id, &app.app().id, model, version].map(|id| segment(id)).join("/");
+    let ids = [&app.app().user_id, &app.app().id, model, version].map(segment).join("/");
     let signature = signature(app, (model, version), &made.hash);
     let export = ModelVersionExport {
         status: Some(cx.status(Code::ModelExported)),

@@ -21,7 +21,7 @@ use crate::{documents, model_versions};
 pub fn post_model_versions_upload(cx: Cx, requests: BoxStream<'static, Bytes>) -> BoxStream<'static, Bytes> {
     let start = Uploading { cx, requests, state: State::Waiting };
     stream::unfold(start, |mut uploading| async move {
-        let answer = match uploading.next().await {
+        let answer = match Box::pin(uploading.next()).await {
             Ok(answer) => answer?,
             Err(error) => {
                 error.log();
@@ -91,7 +91,7 @@ impl Uploading {
                     self.state = State::Taking(Box::new(taking));
                     return Ok(Some(answer));
                 }
-                end(&self.cx, taking).await.map(Some)
+                Box::pin(end(&self.cx, taking)).await.map(Some)
             }
             (State::Waiting, _) => Err(Error::invalid("upload_config", "must come first")),
             (State::Taking(_) | State::Over, _) => Err(Error::invalid("content_part", "must follow")),

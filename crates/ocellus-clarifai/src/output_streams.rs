@@ -23,7 +23,7 @@ pub fn generate_model_outputs(cx: Cx, requests: BoxStream<'static, Bytes>) -> Bo
 pub fn stream_model_outputs(cx: Cx, requests: BoxStream<'static, Bytes>) -> BoxStream<'static, Bytes> {
     let start = Answering { cx, requests, last: PostModelOutputsRequest::default(), now: None };
     stream::unfold(start, |mut answering| async move {
-        let answer = match answering.next().await {
+        let answer = match Box::pin(answering.next()).await {
             Ok(answer) => answer?,
             Err(error) => {
                 error.log();
@@ -75,7 +75,7 @@ impl Answering {
                 }
             }
             let Some(request) = self.requests.next().await else { return Ok(None) };
-            if let Some(whole) = self.begin(request).await? {
+            if let Some(whole) = Box::pin(self.begin(request)).await? {
                 return Ok(Some(whole));
             }
         }

@@ -191,5 +191,10 @@ pub async fn get_model_weight(cx: Cx, req: GetModelWeightRequest) -> Result<Sing
     let app = cx.app(req.user_app_id).await?;
     let (model, version, bytes) = about::weight(&app, &req.model_id, &req.version_id).await?;
     let model = Some(user_models::to_wire(&cx, &model, &version));
-    Ok(SingleModelWeightResponse { status: status::success(), model, ct64: bytes.to_vec(), ..Default::default() })
+    Ok(SingleModelWeightResponse {
+        status: status::success(),
+        model,
+        ct64: bytes.to_vec(),
+        ..Default::default()
+    })
 }

@@ -233,7 +233,9 @@ fn job(app: &AppCtx, id: &str, doc: &Evaluation) -> Result<NewJob> {
     let work = Work { id: id.to_owned(), uid: doc.uid.clone() };
     job.job.payload = match serde_json::to_value(&work).map_err(Error::internal)? {
         Value::Object(map) => map,
-        _ => JsonMap::new(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            JsonMap::new()
+        }
     };
     Ok(job)
 }

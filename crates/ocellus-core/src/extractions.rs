@@ -18,8 +18,8 @@ pub use begin::{NewExtraction, NewSource, create};
 pub(crate) use media::id_of;
 
 use crate::inputs::create::check_alive;
-use crate::jobs::call_back;
 use crate::inputs::{IdConflict, NewLabel};
+use crate::jobs::call_back;
 use crate::resources::{self, Document, Listing, MAX_PER_CALL, Shelf, Stored};
 use crate::{AppCtx, Error, GeoPoint, JsonMap, Page, Result};
 

@@ -16,11 +16,11 @@ pub(crate) mod gc_blobs;
 pub(crate) mod process_input;
 pub(crate) mod purge_datasets;
 mod run_part;
-pub(crate) mod send_letter;
-pub(crate) mod train_version;
 mod runner;
+pub(crate) mod send_letter;
 #[cfg(test)]
 mod tests;
+pub(crate) mod train_version;
 
 use futures_util::future::BoxFuture;
 use ocellus_store as store;

@@ -63,7 +63,9 @@ pub async fn list(
         .engine()
         .cpu(move || match &*artefact {
             Artefact::Classifier(head) => choose(head, &open, &known, exclusive, n),
-            _ => Err(Error::internal(anyhow::anyhow!("a classifier turned into something else"))),
+            Artefact::Embedder(_) | Artefact::Clusterer(_) | Artefact::Detector(_) | Artefact::Onnx(_) => {
+                Err(Error::internal(anyhow::anyhow!("a classifier turned into something else")))
+            }
         })
         .await??;
     named(app, &model, &concept_ids, chosen).await

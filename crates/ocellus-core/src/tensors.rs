@@ -227,7 +227,10 @@ async fn run(platform: &Platform, predictor: &Predictor, row: Tensor) -> Result<
         }
         Predictor::Own { artefact, version, .. } => match &**artefact {
             Artefact::Onnx(onnx) => onnx.run(platform, row).await,
-            _ => {
+            Artefact::Classifier(_)
+            | Artefact::Embedder(_)
+            | Artefact::Clusterer(_)
+            | Artefact::Detector(_) => {
                 let about = Resource::ModelVersion(version.id.clone());
                 Err(Error::unsupported("the model has no network of its own").about(about))
             }
@@ -287,7 +290,10 @@ async fn network(platform: &Platform, predictor: &Predictor) -> Result<Option<(V
         }
         Predictor::Own { artefact, .. } => match &**artefact {
             Artefact::Onnx(onnx) => Ok(Some((vec![onnx.input.clone()], onnx.outputs.clone()))),
-            _ => Ok(None),
+            Artefact::Classifier(_)
+            | Artefact::Embedder(_)
+            | Artefact::Clusterer(_)
+            | Artefact::Detector(_) => Ok(None),
         },
     }
 }

@@ -9,6 +9,7 @@ mod list;
 mod operators;
 mod publish;
 mod queued;
+mod state;
 #[cfg(test)]
 mod tests;
 mod training;
@@ -27,11 +28,12 @@ pub(crate) use brought::{NewTrained, add_trained, keep_blob};
 pub use change::{ModelPatch, Tags, delete, delete_all, patch, patch_tags, rename};
 pub use create::create;
 pub use list::count;
-pub use operators::tell_operator;
 pub(crate) use list::{Wanted, list};
+pub use operators::tell_operator;
 pub(crate) use publish::is_published;
 pub use publish::publish;
 pub(crate) use queued::{NewQueued, add_queued};
+pub use state::VersionState;
 pub use training::{BackboneRef, FailureReason, TrainedConcept, TrainedOn, Training, TrainingFailure};
 pub use versions::{VersionListing, delete_version, list_versions, patch_versions, trained_version, version};
 pub(crate) use versions::{
@@ -184,41 +186,6 @@ pub struct VersionDoc {
     /// Why the training failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<TrainingFailure>,
-}
-
-/// How far a version has got.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum VersionState {
-    /// It was never trained.
-    Untrained,
-    /// It waits for its training.
-    Queued,
-    /// It is being trained.
-    Training,
-    /// It can be used.
-    Trained,
-    /// Its training failed.
-    Failed,
-}
-
-impl VersionState {
-    const ALL: [Self; 5] = [Self::Untrained, Self::Queued, Self::Training, Self::Trained, Self::Failed];
-
-    /// The name used in the store.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Untrained => "untrained",
-            Self::Queued => "queued",
-            Self::Training => "training",
-            Self::Trained => "trained",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// The state with this name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|state| state.name() == name)
-    }
 }
 
 /// A model to make.

@@ -214,12 +214,7 @@ fn versions_of(app: &AppCtx, uid: &str) -> Shelf {
 }
 
 /// The workflow that an id means in an app, in a version of it or the current one.
-pub async fn find(
-    app: &AppCtx,
-    id: &str,
-    version_id: Option<&str>,
-    favour: Favour,
-) -> Result<FoundWorkflow> {
+pub async fn find(app: &AppCtx, id: &str, version_id: Option<&str>, favour: Favour) -> Result<FoundWorkflow> {
     let own = || own(app, id, version_id);
     let public = || public::find(app.platform(), id, version_id);
     if app.is_public() {

@@ -37,15 +37,15 @@ pub async fn call(State(api): State<Api>, Path(rpc): Path<String>, request: Requ
             unary(&api, request, |_: ServerMetadataRequest| async { Ok(server_metadata()) }).await
         }
         "ModelReady" => {
-            let ask = |req| model_ready(api.clone(), headers.clone(), req);
+            let ask = |req| Box::pin(model_ready(api.clone(), headers.clone(), req));
             unary(&api, request, ask).await
         }
         "ModelMetadata" => {
-            let ask = |req| model_metadata(api.clone(), headers.clone(), req);
+            let ask = |req| Box::pin(model_metadata(api.clone(), headers.clone(), req));
             unary(&api, request, ask).await
         }
         "ModelInfer" => {
-            let ask = |req| model_infer(api.clone(), headers.clone(), req);
+            let ask = |req| Box::pin(model_infer(api.clone(), headers.clone(), req));
             unary(&api, request, ask).await
         }
         other => Status::unimplemented(format!("there is no RPC {other}")).into_http::<Body>(),

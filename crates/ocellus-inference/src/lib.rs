@@ -20,7 +20,6 @@ use ocellus_core::Platform;
 use ocellus_http::RouteInfo;
 
 /// The messages.
-#[expect(missing_docs, reason = "generated")]
 #[expect(clippy::all, reason = "generated")]
 mod pb {
     include!(concat!(env!("OUT_DIR"), "/inference.rs"));

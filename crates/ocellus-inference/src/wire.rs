@@ -101,7 +101,9 @@ fn values(datatype: &str, data: &[Value], n: usize) -> Result<Values> {
 fn flatten<'a>(value: &'a Value, into: &mut Vec<&'a Value>) {
     match value {
         Value::Array(list) => list.iter().for_each(|value| flatten(value, into)),
-        other => into.push(other),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => {
+            into.push(value)
+        }
     }
 }
 

@@ -41,7 +41,7 @@ impl Draws {
     pub fn next_set(&mut self) -> &[f64] {
         self.times.fill(0.0);
         for _ in 0..self.rows_of.len() {
-            let drawn = (self.random() >> 32) as usize * self.rows_of.len() >> 32;
+            let drawn = ((self.random() >> 32) as usize * self.rows_of.len()) >> 32;
             self.rows_of[drawn].iter().for_each(|row| self.times[*row as usize] += 1.0);
         }
         &self.times

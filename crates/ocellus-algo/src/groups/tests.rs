@@ -17,7 +17,7 @@ fn picture(seed: u64) -> (u64, Vec<f32>) {
     let vector: Vec<f32> = (0..64).map(|_| next()).collect();
     let mut hash = 0_u64;
     while hash.count_ones() < 32 {
-        hash |= 1 << ((next() + 1.0) * 32.0) as u32 % 64;
+        hash |= 1 << (((next() + 1.0) * 32.0) as u32 % 64);
     }
     (hash, vector)
 }
@@ -63,7 +63,7 @@ fn a_set_that_is_all_alike_is_not_one_group() {
         let (mut hash, mut vector) = part.clone();
         let mut next = numbers(seed + 500);
         for _ in 0..6 {
-            hash ^= 1 << ((next() + 1.0) * 32.0) as u32 % 64;
+            hash ^= 1 << (((next() + 1.0) * 32.0) as u32 % 64);
         }
         vector.iter_mut().for_each(|x| *x += 0.25 * next());
         (hash, vector)

@@ -1,3 +1,5 @@
+//! Learning: what every method promises, and what breaks trainers.
+
 use super::random::SplitMix64;
 use super::*;
 

@@ -142,6 +142,9 @@ fn a_place_on_the_canvas_is_found_again_in_the_image() {
     ];
     for (resize, at, expected) in table {
         let found = to_image(&spec(resize), (400, 200), at);
-        assert!((found.0 - expected.0).abs() < 1e-6 && (found.1 - expected.1).abs() < 1e-6, "{resize:?} {found:?}");
+        assert!(
+            (found.0 - expected.0).abs() < 1e-6 && (found.1 - expected.1).abs() < 1e-6,
+            "{resize:?} {found:?}"
+        );
     }
 }

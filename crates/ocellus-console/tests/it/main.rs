@@ -1,5 +1,7 @@
 //! The API is asked over its router; what it answers is the core's affair.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use axum::Router;
 use axum::body::Body;
 use http::{Request, StatusCode, header};

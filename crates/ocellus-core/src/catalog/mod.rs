@@ -131,9 +131,8 @@ impl ModelSpec {
 
     /// Whether the weights are on the disk with the right size, or none are needed. Looks at the disk, reads nothing.
     pub fn installed(&self) -> bool {
-        self.files().all(|(file, _)| {
-            std::fs::metadata(&file.path).is_ok_and(|found| found.len() == file.size_bytes)
-        })
+        self.files()
+            .all(|(file, _)| std::fs::metadata(&file.path).is_ok_and(|found| found.len() == file.size_bytes))
     }
 
     /// All weight files with their hashes.

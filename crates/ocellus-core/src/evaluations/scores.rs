@@ -114,7 +114,9 @@ pub(super) async fn of_source(
     let judge = move || {
         let head = match &*artefact {
             Artefact::Classifier(head) => head.probabilities(test.rows())?,
-            _ => return Err(Error::unsupported("only a model that tells concepts is evaluated")),
+            Artefact::Embedder(_) | Artefact::Clusterer(_) | Artefact::Detector(_) | Artefact::Onnx(_) => {
+                return Err(Error::unsupported("only a model that tells concepts is evaluated"));
+            }
         };
         let new: Vec<bool> = test.input_ids.iter().map(|id| !trained.contains(id)).collect();
         scores.twins = twins(&test, &new, &own, &hashes)?;

@@ -110,7 +110,7 @@ impl Setting<'_> {
     }
 
     async fn dataset(&self, id: &str, inputs: &[String]) {
-        let new = crate::resources::New { id: Some(id.to_owned()), doc: datasets::Dataset::default() };
+        let new = New { id: Some(id.to_owned()), doc: datasets::Dataset::default() };
         datasets::create(&self.app, vec![new]).await.unwrap();
         datasets::add_many(&self.app, id, inputs).await.unwrap();
     }
@@ -142,7 +142,7 @@ fn input(app_uid: &str, id: &str, now_us: i64) -> store::Input {
     }
 }
 
-fn on(dataset_id: &str, settings: serde_json::Value) -> NewEvaluation {
+fn on(dataset_id: &str, settings: Value) -> NewEvaluation {
     let test = TestSet::Dataset { dataset_id: dataset_id.to_owned(), version_id: None };
     NewEvaluation { test, settings: settings.as_object().unwrap().clone(), ..NewEvaluation::default() }
 }
@@ -323,7 +323,7 @@ async fn evaluations_are_listed_by_their_numbers() {
         assert_eq!(listed(by_area.clone()).await, [own.clone(), hard.clone()]);
         assert_eq!(listed(Wanted { ascending: true, ..by_area }).await, [hard.clone(), own.clone()]);
         let on_hard = Wanted { test_dataset_ids: vec!["hard".to_owned()], ..Wanted::default() };
-        assert_eq!(listed(on_hard).await, [hard.clone()]);
+        assert_eq!(listed(on_hard).await, std::slice::from_ref(&hard));
         let of_version = Wanted { version: Some((of.0.uid.clone(), of.1.id.clone())), ..Wanted::default() };
         assert_eq!(listed(of_version).await.len(), 2);
         let birds = Wanted { concept_ids: vec!["bird".to_owned()], ..Wanted::default() };

@@ -43,7 +43,9 @@ pub(crate) fn job((id, account_id): (&str, &str), target: &Target, now_us: i64) 
     new.job.app_uid = Some(target.app_uid.clone());
     new.job.payload = match serde_json::to_value(target).map_err(Error::internal)? {
         Value::Object(map) => map,
-        other => return Err(Error::internal(anyhow::anyhow!("a recipe is no JSON object but {other}"))),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
+            return Err(Error::internal(anyhow::anyhow!("a recipe is no JSON object but {other}")));
+        }
     };
     Ok(new)
 }

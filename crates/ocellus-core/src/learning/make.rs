@@ -182,7 +182,7 @@ async fn classifier(
     if let Some(strength) = choice.regularisation {
         trained_on.found.insert("regularisation".to_owned(), Value::from(strength));
     }
-    let held_out = (!is_empty).then(|| HeldOut {
+    let held_out = (!is_empty).then_some(HeldOut {
         input_ids: samples.input_ids,
         concept_ids: samples.concept_ids,
         labels: samples.labels,

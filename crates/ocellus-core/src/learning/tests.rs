@@ -1,5 +1,7 @@
 //! Trainings from the asking to the answer, on made-up vectors: what is learned, what is refused, and what is left behind.
 
+#![expect(clippy::large_futures, reason = "each test has a stack of its own")]
+
 use ocellus_store as store;
 use serde_json::{Value, json};
 

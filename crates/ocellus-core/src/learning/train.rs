@@ -177,8 +177,8 @@ fn of_config(trainer: Trainer, settings: &mut Settings, config: &OutputConfig) -
         }
     }
     // Every input is judged by a model that has not seen it; a part to keep apart says in how many parts to divide.
-    if config.test_split_percent > 0 {
-        settings.put("n_folds", (100 / config.test_split_percent).clamp(2, 20));
+    if let Some(n_folds) = 100u32.checked_div(config.test_split_percent) {
+        settings.put("n_folds", n_folds.clamp(2, 20));
     }
     for (name, text) in
         [("embed_model_version_id", &config.embed_model_version_id), ("template", &config.template_name)]

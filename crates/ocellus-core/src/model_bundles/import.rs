@@ -27,7 +27,7 @@ pub async fn import(app: &AppCtx, file: &Path, new: NewPackage) -> Result<(UserM
     // Held until the rows that refer to the new blobs are written.
     let blobs_held = app.platform().blob_gate().read().await;
     let mut put = Vec::new();
-    let made = take_in(app, bundle, new, &mut put).await;
+    let made = Box::pin(take_in(app, bundle, new, &mut put)).await;
     drop(blobs_held);
     if made.is_err() {
         model_packages::discard(app, put).await?;
@@ -78,10 +78,10 @@ async fn take_in(
     };
     let artefact = Arc::new(artefact);
     let doc = doc(&about, &new);
-    try_out(app, &about, &artefact, &doc, &wanted).await?;
+    Box::pin(try_out(app, &about, &artefact, &doc, &wanted)).await?;
     let AboutModel { name, model_type_id, .. } = about.model;
     let making = Making { name, model_type_id, new, doc };
-    model_packages::keep_artefact(app, &artefact, blobs, making).await
+    Box::pin(model_packages::keep_artefact(app, &artefact, blobs, making)).await
 }
 
 struct Parts {

@@ -56,7 +56,9 @@ pub(super) async fn take(
     let said = predict::run(app, &predictor, (0..N_PICTURES).map(input).collect(), &options).await?;
     let backbone = match &**artefact {
         Artefact::Onnx(_) | Artefact::Detector(_) => None,
-        _ => Some(Backbone::of_trained(app.platform(), version).await?),
+        Artefact::Classifier(_) | Artefact::Embedder(_) | Artefact::Clusterer(_) => {
+            Some(Backbone::of_trained(app.platform(), version).await?)
+        }
     };
     let mut samples = Vec::new();
     for (which, said) in (0..N_PICTURES).zip(said) {

@@ -224,8 +224,9 @@ impl Manifest {
         if is_detector && (output.boxes.is_empty() || output.scores.is_empty()) {
             return Err(wrong("output.boxes and output.scores must name outputs of a detector"));
         }
-        if !is_detector && !(output.boxes.is_empty() && output.scores.is_empty() && output.classes.is_empty())
-        {
+        let names_boxes =
+            [&output.boxes, &output.scores, &output.classes].iter().any(|name| !name.is_empty());
+        if !is_detector && names_boxes {
             return Err(wrong("output.boxes, output.scores and output.classes are for detectors"));
         }
         if !(0.0..=1.0).contains(&output.min_score) {

@@ -170,9 +170,14 @@ pub struct NewPackage {
 /// `Invalid` if the file is not what it must be, `TooLarge` beyond the limit, `Unsupported` if the model cannot be loaded or
 /// run within its limits, `Timeout` if it takes too long, `NotFound` for a model that does not exist and shall not be made.
 pub async fn add(app: &AppCtx, file: &Path, new: NewPackage) -> Result<(UserModel, UserModelVersion)> {
+    // On the heap: what it goes through on its way is large.
+    Box::pin(take_in(app, file, new)).await
+}
+
+async fn take_in(app: &AppCtx, file: &Path, new: NewPackage) -> Result<(UserModel, UserModelVersion)> {
     app.check_writable()?;
     if model_bundles::is_bundle(file) {
-        return model_bundles::import(app, file, new).await;
+        return Box::pin(model_bundles::import(app, file, new)).await;
     }
     let max_bytes = app.platform().own_models().config.max_bytes;
     let path = file.to_owned();
@@ -185,7 +190,7 @@ pub async fn add(app: &AppCtx, file: &Path, new: NewPackage) -> Result<(UserMode
     let wanted = NewPackage { model_id: id, ..new };
     check_model(app, &package.manifest, &wanted).await?;
     let model = try_out(app, &package).await?;
-    keep(app, model, &package, wanted).await
+    Box::pin(keep(app, model, &package, wanted)).await
 }
 
 /// Refuses what can be refused before the model is tried out.
@@ -254,7 +259,7 @@ async fn keep(
     let model_type_id = type_of(manifest.task).to_owned();
     let of = Making { name: manifest.name.clone(), model_type_id, new, doc };
     let weights = model.weights.clone();
-    let made = keep_onnx(app, model, of).await;
+    let made = Box::pin(keep_onnx(app, model, of)).await;
     drop(blobs_held);
     if made.is_err() {
         discard(app, vec![weights]).await?;
@@ -307,7 +312,7 @@ async fn keep_onnx(app: &AppCtx, model: OnnxModel, making: Making) -> Result<(Us
     let weights = model.weights.clone();
     let artefact = Artefact::Onnx(Box::new(model));
     let making = Making { doc, ..making };
-    keep_artefact(app, &artefact, vec![(WEIGHTS_ROLE.to_owned(), weights)], making).await
+    Box::pin(keep_artefact(app, &artefact, vec![(WEIGHTS_ROLE.to_owned(), weights)], making)).await
 }
 
 /// Writes a version with what it can do, making the model if that is asked for and needed. The caller holds the gate of the

@@ -2,8 +2,8 @@
 
 mod answer;
 mod describe;
-mod frames;
 mod detector;
+mod frames;
 mod onnx;
 mod own;
 pub(crate) mod regions;
@@ -27,9 +27,9 @@ use crate::{AppCtx, CropBox, Error, Platform, Resource, Result, Source};
 use answer::Wanted;
 
 pub(crate) use answer::{run_weights, spec_of, unit};
-pub use frames::each_frame;
 pub use describe::{Description, KEPT_CONCEPTS, describe};
 pub(crate) use describe::{image_text_of, vectors_of_part};
+pub use frames::each_frame;
 pub(crate) use own::of_features;
 pub use regions::{Appearance, RegionPrediction};
 pub use video::FramePrediction;
@@ -168,7 +168,8 @@ async fn answers(
             }
             Subject::Input(id) => stored::predict(app, model, id, input.crop, wanted).await,
             Subject::Picture(picture) => {
-                let (picture, crops): (_, Vec<CropBox>) = (Arc::clone(picture), input.crop.into_iter().collect());
+                let (picture, crops): (_, Vec<CropBox>) =
+                    (Arc::clone(picture), input.crop.into_iter().collect());
                 let open = move || cut((*picture).clone(), &crops);
                 answer::of_picture(app.platform(), model, open, wanted).await
             }
@@ -190,20 +191,28 @@ pub(crate) async fn vector_of_bytes(
         false => answer::predict(platform, model, bytes, &crops, &wanted).await?,
         true => video::predict(platform, model, bytes, (wanted.sampling, &crops), &wanted).await?,
     };
-    let no_vector = |got: &Prediction| {
-        Error::internal(anyhow::anyhow!("model {} gave no vector but {got:?}", model.id))
-    };
+    let no_vector =
+        |got: &Prediction| Error::internal(anyhow::anyhow!("model {} gave no vector but {got:?}", model.id));
     match found {
         Prediction::Embedding(vector) => Ok(vector),
         Prediction::Frames(frames) => {
             let vector_of = |frame: &FramePrediction| match &frame.prediction {
                 Prediction::Embedding(vector) => Ok(vector.clone()),
-                other => Err(no_vector(other)),
+                other @ (Prediction::Concepts(_)
+                | Prediction::Colors(_)
+                | Prediction::Focus(_)
+                | Prediction::Fingerprint(_)
+                | Prediction::Regions(_)
+                | Prediction::Frames(_)) => Err(no_vector(other)),
             };
             let vectors = frames.iter().map(vector_of).collect::<Result<Vec<_>>>()?;
             Ok(video::mean(vectors.iter().map(Vec::as_slice)))
         }
-        other => Err(no_vector(&other)),
+        other @ (Prediction::Concepts(_)
+        | Prediction::Colors(_)
+        | Prediction::Focus(_)
+        | Prediction::Fingerprint(_)
+        | Prediction::Regions(_)) => Err(no_vector(&other)),
     }
 }
 
@@ -211,9 +220,8 @@ pub(crate) async fn vector_of_bytes(
 fn in_own_names(platform: &Platform, model: &ModelSpec, options: &PredictOptions) -> PredictOptions {
     let mut options = options.clone();
     let language = options.language.as_deref();
-    let by_own_name = |name: &str| {
-        model.id != platform.catalog().general().id && model.labels.find("", name).is_some()
-    };
+    let by_own_name =
+        |name: &str| model.id != platform.catalog().general().id && model.labels.find("", name).is_some();
     for one in options.select.iter_mut().filter(|one| one.id.is_empty() && !by_own_name(&one.name)) {
         if let Some(concept) = platform.catalog().concept("", &one.name, language) {
             one.id.clone_from(&concept.id);
@@ -235,7 +243,11 @@ fn name_in(platform: &Platform, language: &str, answer: &mut Prediction) {
     match answer {
         Prediction::Concepts(concepts) => concepts.iter_mut().for_each(put),
         Prediction::Regions(regions) => regions.iter_mut().flat_map(|one| &mut one.concepts).for_each(put),
-        _ => {}
+        Prediction::Embedding(_)
+        | Prediction::Colors(_)
+        | Prediction::Focus(_)
+        | Prediction::Fingerprint(_)
+        | Prediction::Frames(_) => {}
     }
 }
 

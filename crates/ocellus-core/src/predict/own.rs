@@ -110,7 +110,9 @@ fn judge(artefact: &Artefact, values: &[f32], dim: usize) -> Result<Vec<f32>> {
 pub(crate) fn of_features(artefact: &Artefact, features: &[f32]) -> Result<Option<Vec<f32>>> {
     match artefact {
         Artefact::Onnx(_) | Artefact::Detector(_) => Ok(None),
-        other => judge(other, features, features.len()).map(Some),
+        other @ (Artefact::Classifier(_) | Artefact::Embedder(_) | Artefact::Clusterer(_)) => {
+            judge(other, features, features.len()).map(Some)
+        }
     }
 }
 

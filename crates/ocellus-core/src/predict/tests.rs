@@ -119,7 +119,8 @@ async fn one_bad_image_does_not_fail_its_neighbours() {
         input(Subject::Input("nobody".into())),
         input(Subject::Source(photo("cat.png"))),
     ];
-    let answers = run(&app, &Predictor::Public(model.clone()), inputs, &PredictOptions::default()).await.unwrap();
+    let answers =
+        run(&app, &Predictor::Public(model.clone()), inputs, &PredictOptions::default()).await.unwrap();
     let kinds: Vec<Option<Kind>> =
         answers.iter().map(|answer| answer.as_ref().err().map(|err| err.kind)).collect();
     assert_eq!(kinds[0], None);
@@ -150,7 +151,11 @@ async fn what_is_kept_with_an_input_is_what_the_model_would_say() {
     for model in test.platform.catalog().list() {
         let options = PredictOptions::default();
         let of_input = PredictInput { subject: Subject::Input("cup".into()), crop: None };
-        let kept = run(&app, &Predictor::Public(model.clone()), vec![of_input], &options).await.unwrap().remove(0).unwrap();
+        let kept = run(&app, &Predictor::Public(model.clone()), vec![of_input], &options)
+            .await
+            .unwrap()
+            .remove(0)
+            .unwrap();
         let fresh = source(&test.platform, model, &photo("coffee.png"), Some(crop), &options).await.unwrap();
         match (kept, fresh) {
             (Prediction::Embedding(kept), Prediction::Embedding(fresh)) => {

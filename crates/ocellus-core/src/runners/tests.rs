@@ -1,5 +1,7 @@
 //! Runners and their work: who may serve what, and how an item gets from the asker to a runner and back.
 
+#![expect(clippy::large_futures, reason = "each test has a stack of its own")]
+
 use ocellus_store::testing::TestStore;
 use tokio::task::JoinHandle;
 

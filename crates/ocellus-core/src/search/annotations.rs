@@ -205,8 +205,9 @@ fn said_of(
         if all.is_empty() && terms.is_empty() {
             found.push(hit(None));
         }
-        let fitting =
-            all.into_iter().filter(|annotation| !in_parts.contains(&annotation.id) && fits(terms, annotation));
+        let fitting = all
+            .into_iter()
+            .filter(|annotation| !in_parts.contains(&annotation.id) && fits(terms, annotation));
         found.extend(fitting.map(|annotation| hit(Some(annotation))));
     }
     Ok(found)

@@ -27,6 +27,7 @@ pub(super) struct Checks {
 }
 
 /// A condition whose answer the database knows.
+#[expect(clippy::large_enum_variant, reason = "a search holds a handful of them")]
 pub(super) enum Check {
     /// Any of these concepts was said to be there, or with `false` not to be there.
     Labelled(Vec<(Vec<String>, bool)>),

@@ -24,7 +24,9 @@ pub fn places(predictor: &Predictor) -> Vec<Place> {
             ModelTask::Focus => &[("sharpness", Kind::F32, 1)],
             ModelTask::NearDuplicate => &[("fingerprint", Kind::U64, 1)],
             ModelTask::Concepts => &CONCEPTS,
-            _ => &BOXES,
+            ModelTask::Objects | ModelTask::Faces | ModelTask::FaceEmbedding | ModelTask::FaceAppearance => {
+                &BOXES
+            }
         },
         Predictor::Own { artefact, .. } => match &**artefact {
             Artefact::Onnx(onnx) => match &onnx.answer {
@@ -32,11 +34,9 @@ pub fn places(predictor: &Predictor) -> Vec<Place> {
                 OnnxAnswer::Embedding { .. } => &EMBEDDING,
                 OnnxAnswer::Detector { .. } => &BOXES,
             },
-            other => match other.kind() {
-                "embedder" => &EMBEDDING,
-                "detector" => &BOXES,
-                _ => &CONCEPTS,
-            },
+            Artefact::Embedder(_) => &EMBEDDING,
+            Artefact::Detector(_) => &BOXES,
+            Artefact::Classifier(_) | Artefact::Clusterer(_) => &CONCEPTS,
         },
     };
     let place = |(name, kind, n_axes): &(&str, Kind, usize)| Place {
@@ -52,7 +52,7 @@ pub fn places(predictor: &Predictor) -> Vec<Place> {
 pub fn of_features(predictor: &Predictor) -> &'static str {
     match predictor {
         Predictor::Own { artefact, .. } if artefact.kind() == "embedder" => "embedding",
-        _ => "probabilities",
+        Predictor::Public(_) | Predictor::Own { .. } => "probabilities",
     }
 }
 

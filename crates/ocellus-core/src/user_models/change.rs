@@ -2,8 +2,8 @@
 
 use ocellus_store as store;
 
-use super::queued::let_go_of_models;
 use super::create::{check_concepts, check_doc, check_new_id, concept_ids};
+use super::queued::let_go_of_models;
 use super::{
     By, ConceptRef, MAX_PER_CALL, ModelDoc, UserModel, from_json, missing, taken, to_json, with_newest,
 };

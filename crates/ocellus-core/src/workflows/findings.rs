@@ -35,14 +35,17 @@ pub struct Part {
     pub other: Vec<Prediction>,
 }
 
+/// A concept by id and name, with its probability.
+type KnownConcept = (String, String, f32);
+
 /// Concepts and parts that are known of an input beforehand, in a form that can be kept.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Known {
     /// Concepts of the whole: id, name and probability.
-    pub concepts: Vec<(String, String, f32)>,
+    pub concepts: Vec<KnownConcept>,
     /// Parts: place, value, and concepts like above.
-    pub parts: Vec<(CropBox, f32, Vec<(String, String, f32)>)>,
+    pub parts: Vec<(CropBox, f32, Vec<KnownConcept>)>,
 }
 
 impl Findings {
@@ -163,7 +166,7 @@ pub(crate) fn by_probability(concepts: &mut [Scored]) {
 impl Known {
     /// As findings. `new_id` makes ids for the parts.
     pub fn findings(self, new_id: impl Fn() -> String) -> Findings {
-        let concepts = |given: Vec<(String, String, f32)>| {
+        let concepts = |given: Vec<KnownConcept>| {
             let scored = |(concept_id, name, probability)| Scored {
                 concept_id,
                 name,

@@ -60,6 +60,7 @@ fn picture(name: &str) -> RunInput {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "a table of cases")]
 async fn what_cannot_run_is_refused_with_the_name_of_the_node() {
     let test = TestPlatform::new().await;
     let app = test.app().await;
@@ -153,6 +154,7 @@ async fn what_cannot_run_is_refused_with_the_name_of_the_node() {
 }
 
 #[tokio::test]
+#[expect(clippy::too_many_lines, reason = "one version after the other")]
 async fn versions_come_with_changes_of_nodes_and_never_change_themselves() {
     for test in TestPlatform::all().await {
         let app = test.app().await;

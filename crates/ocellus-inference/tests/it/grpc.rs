@@ -9,7 +9,7 @@ use tower::ServiceExt as _;
 
 use crate::rest::router;
 
-#[expect(clippy::all, reason = "generated")]
+#[expect(clippy::all, reason = "generated, and not all of it is asked for")]
 mod pb {
     include!(concat!(env!("OUT_DIR"), "/inference.rs"));
 }
@@ -64,6 +64,24 @@ async fn a_server_says_that_it_lives_to_everybody_and_a_model_that_it_is_ready_t
     let (status, _): (_, pb::ModelReadyResponse) =
         call(&test, "ModelReady", &test.first.api_key, &none).await;
     assert_eq!(status, "5");
+}
+
+#[tokio::test]
+async fn a_server_and_a_model_say_what_they_are() {
+    let test = TestPlatform::new().await;
+    test.own_colours().await;
+    let key = test.first.api_key.as_str();
+    let (_, server): (_, pb::ServerMetadataResponse) =
+        call(&test, "ServerMetadata", key, &pb::ServerMetadataRequest {}).await;
+    assert_eq!(server.name, "ocellus");
+    let ask = pb::ModelMetadataRequest { name: "colours".to_owned(), version: String::new() };
+    let (status, model): (_, pb::ModelMetadataResponse) = call(&test, "ModelMetadata", key, &ask).await;
+    assert_eq!(status, "0");
+    let names = |all: &[pb::model_metadata_response::TensorMetadata]| {
+        all.iter().map(|one| one.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(&model.inputs), ["image"]);
+    assert_eq!(names(&model.outputs), ["concept_ids", "probabilities"]);
 }
 
 #[tokio::test]

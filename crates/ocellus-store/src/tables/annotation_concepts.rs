@@ -22,7 +22,12 @@ fn named(doc: &JsonMap, found: &mut BTreeSet<String>) {
             Value::String(id) if key == "concept_id" => {
                 found.insert(id.clone());
             }
-            value => named_in(value, found),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::String(_)
+            | Value::Array(_)
+            | Value::Object(_) => named_in(value, found),
         }
     }
 }

@@ -87,8 +87,7 @@ impl Tx<'_> {
 
     /// The versions of an app's models with this id, in the order of creation.
     pub fn model_versions_by_id(&self, app_uid: &str, id: &str) -> Result<Vec<ModelVersion>> {
-        let sql =
-            format!("SELECT {COLUMNS} FROM model_versions WHERE app_uid = ?1 AND id = ?2 ORDER BY seq");
+        let sql = format!("SELECT {COLUMNS} FROM model_versions WHERE app_uid = ?1 AND id = ?2 ORDER BY seq");
         self.select("model_versions", &sql, &[app_uid.into(), id.into()], from_row)
     }
 

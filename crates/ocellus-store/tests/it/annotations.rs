@@ -281,13 +281,13 @@ async fn annotations_lead_from_concepts_to_inputs_wherever_they_stand() {
             for id in ["1", "2", "3"] {
                 tx.insert_input(&crate::input("a", id))?;
             }
-            let speaking = |id: &str, input_id: &str, concepts: &str| ocellus_store::Annotation {
+            let speaking = |id: &str, input_id: &str, concepts: &str| Annotation {
                 app_uid: "a".to_owned(),
                 id: id.to_owned(),
                 input_id: input_id.to_owned(),
                 status: "denied".to_owned(),
                 doc: crate::json(&format!(r#"{{"data":{{"concepts":[{concepts}]}}}}"#)),
-                ..ocellus_store::Annotation::default()
+                ..Annotation::default()
             };
             let (dog, cat) = (r#"{"concept_id":"dog","value":1}"#, r#"{"concept_id":"cat","value":0}"#);
             tx.insert_annotation(&speaking("p", "3", dog))?;

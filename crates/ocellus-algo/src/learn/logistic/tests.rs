@@ -1,3 +1,5 @@
+//! Fits held against coefficients computed elsewhere.
+
 use serde_json::Value;
 
 use super::*;

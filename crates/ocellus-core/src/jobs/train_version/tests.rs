@@ -1,5 +1,7 @@
 //! A training that is killed begins again by itself and ends with the same model.
 
+#![expect(clippy::large_futures, reason = "each test has a stack of its own")]
+
 use crate::AppCtx;
 use crate::learning::tests::{add, model};
 use crate::learning::{NewTraining, train};

@@ -1,5 +1,7 @@
 //! Detectors learned from boxes with the really installed one, on pictures that are painted here, on every database.
 
+#![expect(clippy::large_futures, reason = "each test has a stack of its own")]
+
 use ocellus_algo::image::{self, RgbImage};
 use serde_json::json;
 

@@ -27,7 +27,12 @@ async fn regions(
     let model = test.platform.catalog().find(model).unwrap().clone();
     match source(&test.platform, &model, &photo(name), None, options).await.unwrap() {
         Prediction::Regions(regions) => regions,
-        other => panic!("{other:?}"),
+        other @ (Prediction::Concepts(_)
+        | Prediction::Embedding(_)
+        | Prediction::Colors(_)
+        | Prediction::Focus(_)
+        | Prediction::Fingerprint(_)
+        | Prediction::Frames(_)) => panic!("{other:?}"),
     }
 }
 
@@ -126,7 +131,12 @@ async fn a_face_is_the_same_in_another_light_and_from_a_crop() {
         source(&test.platform, &model, &photo("astronaut.png"), Some(crop), &PredictOptions::default()).await;
     let vector = |answer: Result<Prediction>| match answer.unwrap() {
         Prediction::Regions(mut regions) => regions.remove(0).embedding.unwrap(),
-        other => panic!("{other:?}"),
+        other @ (Prediction::Concepts(_)
+        | Prediction::Embedding(_)
+        | Prediction::Colors(_)
+        | Prediction::Focus(_)
+        | Prediction::Fingerprint(_)
+        | Prediction::Frames(_)) => panic!("{other:?}"),
     };
     let cosine = ocellus_algo::embed::cosine(&vector(whole), &vector(part));
     assert!(cosine > 0.85, "{cosine}");

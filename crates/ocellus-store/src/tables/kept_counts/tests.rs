@@ -285,7 +285,7 @@ async fn an_older_database_is_counted_once_when_it_is_brought_up_to_date() {
         let before = db.store.read(seen).await.unwrap();
         assert_eq!((before.2.len(), before.3.len()), (12, 12));
         db.store.write(|tx| tx.batch(BACK)).await.unwrap();
-        db.store.write(|tx| crate::migrate::run(tx)).await.unwrap();
+        db.store.write(crate::migrate::run).await.unwrap();
         assert_eq!(db.store.read(seen).await.unwrap(), before, "{}", db.name);
         check(&db.store, db.name).await;
     }
