@@ -10,8 +10,8 @@ const TABLES: &str = "crates/ocellus-store/src/tables/";
 const MIGRATIONS: &str = "crates/ocellus-store/migrations/";
 
 /// Files of the algorithms' crate that are no algorithm themselves: types, formats, arithmetic, pieces, the runtime.
-const NO_ALGORITHMS: [&str; 11] =
-    ["lib", "error", "algorithms", "image", "nn", "embed", "index", "mod", "luma", "resize", "text"];
+const NO_ALGORITHMS: [&str; 12] =
+    ["lib", "error", "algorithms", "image", "nn", "embed", "index", "mod", "luma", "resize", "text", "learn"];
 
 /// Files beside the tables that have none of their own: what they do spans several, or is a side of one.
 const NO_TABLES: [&str; 7] = [
