@@ -124,6 +124,7 @@ fn is_change(rpc: &str) -> bool {
         "Searches",
         "Outputs",
         "Results",
+        "ResultsSimilarity",
         "ValidatePassword",
         "Estimate",
         "MetricsQuery",

@@ -122,7 +122,7 @@ async fn a_message_of_eight_megabytes_is_let_in() {
 async fn an_rpc_that_is_not_built_is_unimplemented_and_health_is_serving() {
     let test = TestPlatform::new().await;
     let nothing = pb::GetHealthzRequest {};
-    for rpc in ["PostPipelines", "NoSuchRpc", "StreamLogEntries"] {
+    for rpc in ["PostPipelines", "NoSuchRpc", "StreamLivestreamAnnotations"] {
         let answer = call(&test, &format!("/clarifai.api.V2/{rpc}"), &test.first.api_key, &nothing).await;
         assert_eq!(answer.grpc_status, "12", "{rpc}");
     }

@@ -64,7 +64,7 @@ async fn every_binding_of_the_proto_leads_to_its_rpc() {
 fn what_is_built_and_what_is_not_make_up_the_whole_service() {
     let missing = not_implemented();
     assert!(!missing.iter().any(|rpc| rpc == "PostModelOutputs"));
-    assert!(missing.iter().any(|rpc| rpc == "PostWorkflows"));
+    assert!(missing.iter().any(|rpc| rpc == "PostPipelines"));
     let rpcs: HashSet<String> = routes().into_iter().map(|route| route.rpc).collect();
     assert!(rpcs.len() > 270, "{}", rpcs.len());
 }

@@ -105,6 +105,7 @@ scenarios! {
     billing = "71-billing.txt";
     stats = "72-stats.txt";
     trending_metrics = "73-trending-metrics.txt";
+    visualizations = "74-visualizations.txt";
     concept_languages = "75-concept-languages.txt";
     concept_relations = "76-concept-relations.txt";
     concept_counts = "77-concept-counts.txt";

@@ -80,7 +80,8 @@ async fn a_server_and_a_model_say_what_they_are() {
     let names = |all: &[pb::model_metadata_response::TensorMetadata]| {
         all.iter().map(|one| one.name.clone()).collect::<Vec<_>>()
     };
-    assert_eq!(names(&model.inputs), ["image"]);
+    // Pictures in files, or what the network itself takes.
+    assert_eq!(names(&model.inputs), ["image", "image"]);
     assert_eq!(names(&model.outputs), ["concept_ids", "probabilities"]);
 }
 
