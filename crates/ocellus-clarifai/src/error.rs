@@ -42,7 +42,7 @@ impl WireError {
             }
             (code, Era::Y2019 | Era::Current) => code,
         };
-        Self { code, http, details: details(error), retry_after_s: error.retry_after_s }
+        Self { code, http, details: details(error, era), retry_after_s: error.retry_after_s }
     }
 
     pub fn status(&self, era: Era) -> Status {
@@ -168,8 +168,12 @@ fn invalid_field(field: &str) -> (Code, Http) {
 }
 
 /// The vendor's texts where clients read them, ours everywhere else.
-fn details(error: &Error) -> String {
+fn details(error: &Error, era: Era) -> String {
     match (error.kind, &error.about) {
+        // The current SDK tells a model that is to be made from other troubles by these words.
+        (Kind::NotFound, Some(Resource::Model(id))) if era == Era::Current => {
+            format!("Model does not exist: model_id '{id}' not found. Check the url of your request.")
+        }
         (Kind::NotFound, Some(about @ (Resource::Model(_) | Resource::Input(_) | Resource::Concept(_)))) => {
             format!("{}_id '{}' not found. Check the url of your request.", about.noun(), about.id())
         }
