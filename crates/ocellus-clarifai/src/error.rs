@@ -278,8 +278,11 @@ mod tests {
 
     #[test]
     fn texts_that_clients_read_are_the_vendors() {
-        let missing = WireError::from(Error::not_found(Resource::Model("x".to_owned())));
-        assert_eq!(missing.details, "model_id 'x' not found. Check the url of your request.");
+        let missing = Error::not_found(Resource::Model("x".to_owned()));
+        let text = "model_id 'x' not found. Check the url of your request.";
+        assert_eq!(WireError::of(&missing, Era::Y2019).details, text);
+        let current = WireError::of(&missing, Era::Current).details;
+        assert_eq!(current, format!("Model does not exist: {text}"));
         let twice = WireError::from(Error::conflict(Resource::Concept("dog".to_owned()), "exists"));
         assert!(twice.details.contains("duplicate"), "{}", twice.details);
     }

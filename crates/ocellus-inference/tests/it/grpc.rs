@@ -82,7 +82,7 @@ async fn a_server_and_a_model_say_what_they_are() {
     };
     // Pictures in files, or what the network itself takes.
     assert_eq!(names(&model.inputs), ["image", "image"]);
-    assert_eq!(names(&model.outputs), ["concept_ids", "probabilities"]);
+    assert_eq!(names(&model.outputs), ["concept_ids", "probabilities", "feature", "logits"]);
 }
 
 #[tokio::test]
