@@ -37,9 +37,9 @@ const MAX_TOLERANCE: f32 = 0.01;
 /// What a bundle says of itself: `bundle.json`, which is signed and names every other file with its hash.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct About {
-    /// [`FORMAT`].
+    /// `FORMAT`.
     pub format: String,
-    /// [`VERSION`].
+    /// `VERSION`.
     pub version: u32,
     /// The public key of who made it, in hex.
     pub signer: String,
